@@ -1,0 +1,19 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of real public datasets in native layout (`MEDLOOM_TEST_DATA`, else beside the checkout)."""
+    found = Path(os.environ.get("MEDLOOM_TEST_DATA", REPO.parent / "shared" / "data"))
+    if not found.is_dir():
+        pytest.skip(f"no real data: {found} is not there (set MEDLOOM_TEST_DATA)")
+    return found
