@@ -1,0 +1,130 @@
+"""Record: one training item and the annotation that proves it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from medloom.schemas.sample import Polarity, Rle, Split
+
+Config = Literal["image_text", "vqa", "grounding", "reasoning"]
+Role = Literal["user", "assistant"]
+Form = Literal["none", "closed", "open", "single", "multiple", "numeric", "region"]
+CONFIGS: tuple[Config, ...] = ("image_text", "vqa", "grounding", "reasoning")
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn. A user turn carries ``<image>`` once for each picture that it shows, in the order of `views`."""
+
+    role: Role
+    text: str
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """One option of a choice: its letter, its text, the concept behind it, and whether it is right."""
+
+    key: str
+    text: str
+    concept: str
+    correct: bool
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One region of an answer or a prompt, in stored pixels of view number `view` (half-open xyxy, origin top-left).
+
+    `fact` is the index of the fact that proves it.
+    """
+
+    view: int = 0
+    concept: str
+    box: tuple[float, float, float, float] | None = None
+    point: tuple[float, float] | None = None
+    rle: Rle | None = None
+    role: Literal["answer", "prompt", "context"] = "answer"
+    fact: int
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that was measured, unrounded, with its unit and the name of its method."""
+
+    name: str
+    value: float
+    unit: Literal["mm", "mm2", "mm3", "deg", "count", "ratio"]
+    method: str
+    fact: int
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ground truth says and where: the evidence that a record cites.
+
+    `file` and `pointer` lead to the annotation in the source (``labels/x.nii.gz``, ``value=3;component=1``).
+    """
+
+    concept: str
+    predicate: str
+    polarity: Polarity = "present"
+    value: str | None = None
+    number: float | None = None
+    unit: str | None = None
+    file: str
+    pointer: str
+    source_name: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer in a form that can be scored: text and accepted variants, option keys, or a number with unit."""
+
+    text: str
+    variants: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    number: float | None = None
+    unit: str | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One training item.
+
+    `id` digests (source, sample, task, parameters, views); `views` are View ids in the order of ``<image>``.
+    `texts` are the several captions of a caption record, never joined. `fills` names the template's slots that the
+    answer fills. `split` is None until the corpus-level split has run. `licence` is an SPDX expression.
+    """
+
+    id: str
+    config: Config
+    task: str
+    type: int
+    source: str
+    sample: str
+    views: tuple[str, ...]
+    turns: tuple[Turn, ...]
+    template: str
+    licence: str
+    access: Literal["open", "registration", "credentialed"] = "open"
+    redistribute: Literal["bytes", "text", "index"] = "bytes"
+    patient: str | None = None
+    study: str | None = None
+    published_split: Split | None = None
+    split: Split | None = None
+    language: str = "en"
+    form: Form = "none"
+    concepts: tuple[str, ...] = ()
+    polarity: Polarity | None = None
+    options: tuple[Option, ...] = ()
+    answer: Answer | None = None
+    places: tuple[Place, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    texts: tuple[str, ...] = ()
+    reason: str | None = None
+    fills: tuple[str, ...] = ()
+    evidence: tuple[Fact, ...] = ()
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What one filter says of one record. `reason` is a short snake_case code where it drops."""
+
+    record: str
+    filter: str
+    keep: bool
+    reason: str | None = None
+    score: float | None = None

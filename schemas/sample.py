@@ -1,0 +1,187 @@
+"""Sample: one imaging unit with the facts that its source states, referring to files and holding no pixel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Split = Literal["train", "validation", "test"]
+Polarity = Literal["present", "absent", "uncertain"]
+MediaKind = Literal["picture", "volume", "series", "clip"]
+RegionKind = Literal["box", "polygon", "rle", "mask", "label_map", "colour_mask"]
+Modality = Literal[
+    "ct", "mr", "xray", "ultrasound", "fundus", "oct", "dermoscopy", "microscopy", "histopathology",
+    "endoscopy", "mammography", "pet", "nuclear", "photograph", "other",
+]  # fmt: skip
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """A file (or the files of one series or clip) that a picture can be made of.
+
+    `files` are relative to the source's root, with forward slashes. `role` tells the contrast, channel or view
+    where one Sample has several ("t2", "lateral"). `frame` picks one frame or the 3D volume of a 4D file.
+    """
+
+    key: str = "image"
+    kind: MediaKind = "picture"
+    files: tuple[str, ...]
+    role: str | None = None
+    frame: int | None = None
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What the source says of the whole Sample. `name` is the source's own word; the card maps it to a concept.
+
+    `pointer` leads to the annotation: ``labels.csv#row=12,column=effusion``.
+    """
+
+    name: str
+    polarity: Polarity = "present"
+    pointer: str
+
+
+class MaskName(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a label map, or one RGB colour of a colour-coded mask, and the source's name for it."""
+
+    name: str
+    value: int | None = None
+    colour: tuple[int, int, int] | None = None
+
+
+class Rle(msgspec.Struct, frozen=True, kw_only=True):
+    """COCO run-length encoding, column-major as pycocotools writes it. `size` is (height, width)."""
+
+    size: tuple[int, int]
+    counts: str
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something is, in the form in which the source has it; boxes are derived downstream.
+
+    - ``box``: `box` is half-open xyxy, float, origin top-left, in native pixels of the stored file, before EXIF.
+    - ``polygon``: `polygons` are flat x, y lists in the same frame. ``rle``: `rle`.
+    - ``mask``: `file` shows `name` wherever it is not zero (or equals `value`, or exceeds half where the file is lossy).
+    - ``label_map`` and ``colour_mask``: `file` and `names`.
+
+    `instance` says that the region is one object; otherwise the components of the mask are the objects.
+    """
+
+    kind: RegionKind
+    pointer: str
+    media: str = "image"
+    name: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    polygons: tuple[tuple[float, ...], ...] | None = None
+    rle: Rle | None = None
+    file: str | None = None
+    value: int | None = None
+    names: tuple[MaskName, ...] = ()
+    instance: bool = False
+
+
+class Landmark(msgspec.Struct, frozen=True, kw_only=True):
+    """A named point. `position` is (x, y) in native pixels of a picture or (i, j, k) voxels of a volume."""
+
+    name: str
+    position: tuple[float, ...]
+    pointer: str
+    media: str = "image"
+
+
+class LandmarkMap(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume file whose few non-zero voxels are points, named by their value."""
+
+    file: str
+    names: tuple[MaskName, ...]
+    media: str = "image"
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """Text that belongs to the Sample: `kind` is report, findings, impression, caption, note, ..."""
+
+    kind: str
+    body: str
+    pointer: str
+    language: str = "en"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that the source itself ships, with its answer and where it came from."""
+
+    question: str
+    answer: str
+    pointer: str
+    options: tuple[str, ...] = ()
+    kind: str | None = None
+    language: str = "en"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happens in a clip from `start_s` to `end_s`, seconds of the container's own time."""
+
+    name: str
+    start_s: float
+    end_s: float
+    pointer: str
+    media: str = "image"
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """When the Sample was taken: an order that the source states, and days from the patient's own first date."""
+
+    key: str
+    day: float | None = None
+
+
+class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
+    """How the picture was taken. Whatever is None is not known and must not be said."""
+
+    modality: Modality | None = None
+    body_part: str | None = None
+    view: str | None = None
+    laterality: Literal["left", "right"] | None = None
+    sequence: str | None = None
+    sex: Literal["female", "male", "other"] | None = None
+    age_years: float | None = None
+    window: tuple[float, float] | None = None
+    spacing_mm: tuple[float, float] | None = None
+    orientation: tuple[str, str] | None = None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One imaging unit. `key` is unique and stable within the source; `patient` and `split` of None are statements.
+
+    `complete_labels` are the source's label names of which every one has been judged for this Sample: a name without
+    a Label is absent. `complete_regions` are the names of which every instance has a Region.
+    `licence` overrides the card's where a source licenses picture by picture.
+    """
+
+    key: str
+    patient: str | None
+    split: Split | None
+    media: tuple[Media, ...]
+    study: str | None = None
+    visit: Visit | None = None
+    acquisition: Acquisition = Acquisition()
+    labels: tuple[Label, ...] = ()
+    complete_labels: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
+    complete_regions: tuple[str, ...] = ()
+    landmarks: tuple[Landmark, ...] = ()
+    landmark_maps: tuple[LandmarkMap, ...] = ()
+    texts: tuple[Text, ...] = ()
+    questions: tuple[Question, ...] = ()
+    events: tuple[Event, ...] = ()
+    licence: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """An input that could not be used. A converter yields it in the place of a Sample; it is quarantined."""
+
+    unit: str
+    reason: str
+    detail: str
+    file: str | None = None
+    stage: Literal["list", "convert", "synthesize", "licence"] = "list"

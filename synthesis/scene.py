@@ -1,0 +1,111 @@
+"""Scene: one View with every fact of its Sample that the picture can show. It lives in memory only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medloom.converters.pixels.mask import rle_decode
+from medloom.schemas.record import Fact
+from medloom.schemas.sample import Polarity, Rle, Sample
+from medloom.schemas.view import View
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A label of the whole picture: concept, polarity and the fact that proves it."""
+
+    concept: str
+    polarity: Polarity
+    fact: Fact
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One object in the picture.
+
+    `box` (half-open xyxy), `rle` and `centroid` (x, y) are in stored pixels of the view; `box` is the box of `rle`
+    where there is one. `native_mask` is the object's crop in native pixels with `native_spacing_mm` (down, right),
+    for measuring. `component` numbers the 3D component that it is a section of; `largest_section` says that no other
+    slice of that component has a larger area. `volume_mm3` is that of the whole 3D component.
+    """
+
+    concept: str
+    box: tuple[float, float, float, float]
+    centroid: tuple[float, float]
+    area_fraction: float
+    fact: Fact
+    rle: Rle | None = None
+    native_mask: NDArray[np.bool_] | None = None
+    native_spacing_mm: tuple[float, float] | None = None
+    component: int | None = None
+    largest_section: bool = True
+    volume_mm3: float | None = None
+
+    def mask(self) -> NDArray[np.bool_] | None:
+        """H×W mask in stored pixels, or None where the source has boxes only."""
+        return None if self.rle is None else rle_decode(self.rle)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A landmark in the picture: stored pixels (x, y), and patient RAS mm where the volume knows it."""
+
+    concept: str
+    xy: tuple[float, float]
+    fact: Fact
+    ras_mm: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class WholeVolume:
+    """The volume of a concept over the whole scan: voxel count times voxel volume, mm³."""
+
+    concept: str
+    mm3: float
+    fact: Fact
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every record of a source carries: names, licence, and how the patient is known."""
+
+    source: str
+    licence: str
+    access: str
+    redistribute: str
+    patient: str | None
+    study: str | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A View and its facts.
+
+    `complete` are the concepts of which every instance in this picture is in `instances`: only those may be counted,
+    or said to be nowhere. `judged` are the concepts of which the source states presence or absence (in `labels`).
+    `instances` are in reading order.
+    """
+
+    view: View
+    sample: Sample
+    terms: Terms
+    labels: tuple[Stated, ...] = ()
+    judged: frozenset[str] = frozenset()
+    instances: tuple[Instance, ...] = ()
+    complete: frozenset[str] = frozenset()
+    points: tuple[Point, ...] = ()
+    volumes: tuple[WholeVolume, ...] = ()
+    region_fact: Fact | None = field(default=None)
+    """Proves absence: the annotation in which a complete concept has no instance."""
+
+    @cached_property
+    def by_concept(self) -> dict[str, tuple[Instance, ...]]:
+        """Instances by concept, concepts sorted."""
+        found: dict[str, list[Instance]] = {}
+        for instance in self.instances:
+            found.setdefault(instance.concept, []).append(instance)
+        return {concept: tuple(found[concept]) for concept in sorted(found)}

@@ -1,0 +1,62 @@
+"""Task: makes Records out of one Scene, purely and deterministically."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from medloom.converters.base import Feature
+from medloom.schemas.record import Config, Record
+from medloom.schemas.vocabulary import Vocabulary
+from medloom.synthesis.scene import Scene
+
+if TYPE_CHECKING:
+    from medloom.synthesis.template import TemplateBook
+
+
+class TaskParams(BaseModel):
+    """Base of a task's parameters: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Census:
+    """Which concepts are right somewhere in one source: the only place that distractors may come from.
+
+    `labels` are concepts stated present for at least one Sample, `regions` concepts with at least one region.
+    """
+
+    labels: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a task may look at beside its Scene."""
+
+    vocabulary: Vocabulary
+    templates: TemplateBook
+    census: Census
+
+
+class Task:
+    """One way to make records. `type` is the number of the record type; `needs` are the features that it feeds on
+    (any one of the inner sets suffices). `version` changes whenever the same Scene would give other records."""
+
+    name: ClassVar[str]
+    type: ClassVar[int]
+    config: ClassVar[Config]
+    version: ClassVar[str] = "1"
+    needs: ClassVar[tuple[frozenset[Feature], ...]]
+    Params: ClassVar[type[TaskParams]] = TaskParams
+
+    def __init__(self, params: TaskParams) -> None:
+        self.params = params
+
+    def records(self, scene: Scene, context: Context) -> Iterator[Record]:
+        """Yields the records that this scene proves; none where it proves none."""
+        raise NotImplementedError
