@@ -80,9 +80,7 @@ def to_batch(model: type[S], rows: Iterable[S]) -> pa.RecordBatch:
     values = [msgspec.structs.asdict(row) for row in rows]
     schema = arrow_schema(model)
     columns = [
-        pa.array(
-            msgspec.to_builtins([value[field.name] for value in values], builtin_types=(bytes,)), field.type
-        )
+        pa.array(msgspec.to_builtins([value[field.name] for value in values], builtin_types=(bytes,)), field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from medloom.schemas.card import WindowChoice
+from medloom.schemas.sample import Split
 
 Access = Literal["open", "registration", "credentialed"]
 
@@ -61,14 +62,12 @@ class SplitSettings(_Part):
     """Who goes where. Patients are whole; near-duplicate pictures stay together."""
 
     by: Literal["patient", "study", "sample"] = "patient"
-    ratios: dict[Literal["train", "validation", "test"], float] = Field(
-        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
-    )
+    ratios: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
     respect_published: bool = True
 
     @field_validator("ratios")
     @classmethod
-    def _sums_to_one(cls, value: dict[str, float]) -> dict[str, float]:
+    def _sums_to_one(cls, value: dict[Split, float]) -> dict[Split, float]:
         if any(share < 0 for share in value.values()) or abs(sum(value.values()) - 1) > 1e-6:
             raise ValueError(f"ratios must be ≥ 0 and sum to 1, not {sum(value.values()):g}")
         return value
@@ -111,7 +110,5 @@ class Catalog(_Part):
 
 def _named(entries: tuple[str | dict[str, dict[str, Any]], ...]) -> dict[str, dict[str, Any]]:
     return {
-        name: params
-        for entry in entries
-        for name, params in ({entry: {}} if isinstance(entry, str) else entry).items()
+        name: params for entry in entries for name, params in ({entry: {}} if isinstance(entry, str) else entry).items()
     }

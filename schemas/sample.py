@@ -20,7 +20,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """A file (or the files of one series or clip) that a picture can be made of.
 
     `files` are relative to the source's root, with forward slashes. `role` tells the contrast, channel or view
-    where one Sample has several ("t2", "lateral"). `frame` picks one frame or the 3D volume of a 4D file.
+    where one Sample has several ("t2", "lateral"). `frame` picks one frame or the 3D volume of a 4D file. `size` is the
+    (width, height) that the annotation states: it tells a wrong picture from the right one, and whether boxes were
+    drawn before or after the EXIF rotation.
     """
 
     key: str = "image"
@@ -28,6 +30,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
     role: str | None = None
     frame: int | None = None
+    size: tuple[int, int] | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +62,7 @@ class Rle(msgspec.Struct, frozen=True, kw_only=True):
 class Region(msgspec.Struct, frozen=True, kw_only=True):
     """Where something is, in the form in which the source has it; boxes are derived downstream.
 
-    - ``box``: `box` is half-open xyxy, float, origin top-left, in native pixels of the stored file, before EXIF.
+    - ``box``: `box` is half-open xyxy, float, origin top-left, in native pixels of the file.
     - ``polygon``: `polygons` are flat x, y lists in the same frame. ``rle``: `rle`.
     - ``mask``: `file` shows `name` wherever it is not zero (or equals `value`, or exceeds half where the file is lossy).
     - ``label_map`` and ``colour_mask``: `file` and `names`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,7 +52,7 @@ class Vocabulary:
     def __contains__(self, concept: object) -> bool:
         return concept in self._concepts
 
-    def __iter__(self) -> Iterable[Concept]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Concept]:
         return iter(self._concepts.values())
 
     @property
