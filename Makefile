@@ -1,0 +1,81 @@
+# medloom: everything that one can do here. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+LINKS  := schemas converters synthesis quality flows catalogs
+TARGETS_IN := pyproject.toml requirements/tools.in requirements/bench.in
+
+# Nothing phones home, whatever the libraries' defaults are.
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export RAY_USAGE_STATS_ENABLED = 0
+export HF_HUB_DISABLE_TELEMETRY = 1
+export GX_ANALYTICS_ENABLED = false
+export VLLM_NO_USAGE_STATS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test test-slow lint format lock docs dev bench wheel clean
+
+help:  ## list every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+quickstart: $(VENV)/.core  ## build the first corpus into build/quickstart and say where its report is
+	$(BIN)/medloom build catalogs/quickstart.yaml --out build/quickstart --resume
+
+test: $(VENV)/.dev  ## run the tests
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+
+test-slow: $(VENV)/.dev  ## run the tests that take minutes: kills at random moments, the whole real catalog
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.core  ## write the generated parts of docs/ again
+	$(BIN)/python -m medloom.flows.json_schema docs/schemas
+
+dev: $(VENV)/.dev  ## set up everything that a developer needs
+
+bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and against peers (about 30 minutes)
+	$(BIN)/python tests/bench/run.py --peers .venv-bench/bin/python --json build/bench.json
+
+wheel: $(VENV)/.dev  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+lock: $(VENV)/.tools $(TARGETS_IN)  ## renew the pinned requirements
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/tools.in -o requirements/tools.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/core.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements/core.txt -o requirements/dev.txt
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -o requirements/bench.txt
+
+clean:  ## remove what was built, not the environments
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.tools: requirements/tools.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medloom needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	touch $@
+
+$(VENV)/.core: $(VENV)/.tools requirements/core.txt pyproject.toml
+	$(UV) pip install -q --require-hashes -r requirements/core.txt
+	$(UV) pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements/dev.txt
+	$(UV) pip install -q --require-hashes -r requirements/dev.txt
+	mkdir -p .typing/medloom
+	for part in $(LINKS); do ln -sfn ../../$$part .typing/medloom/$$part; done
+	touch $@
+
+.venv-bench/.ready: $(VENV)/.tools requirements/bench.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	$(UV) pip install -q --python .venv-bench/bin/python --require-hashes -r requirements/bench.txt
+	touch $@
