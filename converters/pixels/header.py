@@ -1,0 +1,251 @@
+"""What a 2D file says of itself before any pixel is decoded."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from typing import Literal
+
+import msgspec
+
+from medloom.schemas.errors import BadInput
+
+RasterFormat = Literal["jpeg", "png", "tiff", "bmp", "gif", "webp", "ppm", "jpeg2000"]
+
+MAX_PIXELS = 178_956_970  # Pillow's own limit: a quarter of a gibibyte of RGB, twice over
+
+# The only readers that Pillow may use on strangers' bytes: no PostScript, no metafiles.
+_PILLOW: dict[str, RasterFormat] = {
+    "TIFF": "tiff", "BMP": "bmp", "DIB": "bmp", "GIF": "gif", "WEBP": "webp", "PPM": "ppm", "JPEG2000": "jpeg2000",
+}  # fmt: skip
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+# Everything else may name a patient, an author or a place, and changes no pixel.
+PNG_KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT pHYs bKGD cICP".split())
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([1-8])")
+
+
+class RasterInfo(msgspec.Struct, frozen=True):
+    """The header of a 2D file.
+
+    `width` and `height` are as stored; `upright` gives them after the EXIF orientation. `channels` counts alpha, and
+    a palette counts as 3. `scan` is where the compressed pixels of a JPEG begin. `web` says that any browser
+    shows these bytes as they are. `has_metadata` says that segments or chunks precede or follow the pixels that
+    could tell who, where or when.
+    """
+
+    format: RasterFormat
+    width: int
+    height: int
+    channels: int
+    bits: int
+    exif_orientation: int = 1
+    cmyk: bool = False
+    palette: bool = False
+    alpha: bool = False
+    interlaced: bool = False
+    frames: int = 1
+    has_metadata: bool = False
+    web: bool = False
+    scan: int = 0
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(width, height) after the EXIF orientation."""
+        return (self.height, self.width) if self.exif_orientation > 4 else (self.width, self.height)
+
+
+def probe(data: bytes, max_pixels: int = MAX_PIXELS) -> RasterInfo:
+    """Reads the header; the magic bytes decide, never a file name.
+
+    Raises BadInput: ``empty_file``, ``not_a_picture``, ``truncated`` (no scan, no IEND), ``corrupt``,
+    ``decompression_bomb`` (more than `max_pixels`).
+    """
+    if data[:2] == b"\xff\xd8":
+        info = _jpeg(data)
+    elif data[:8] == _PNG_MAGIC:
+        info = _png(data)
+    elif not data:
+        raise BadInput("empty_file", "no bytes")
+    else:
+        info = _other(data)
+    if info.width * info.height > max_pixels:
+        raise BadInput("decompression_bomb", f"{info.width} × {info.height} pixels, at most {max_pixels} are read")
+    if not info.width or not info.height:
+        raise BadInput("corrupt", f"{info.format} of {info.width} × {info.height} pixels")
+    return info
+
+
+def _jpeg(data: bytes) -> RasterInfo:
+    """Walks the segments up to the first scan (ITU-T T.81, annex B)."""
+    width = height = channels = bits = coding = 0
+    orientation, metadata = 1, False
+    at, size = 2, len(data)
+    while at + 4 <= size:
+        marker = data[at + 1]
+        if data[at] != 0xFF:
+            raise BadInput("corrupt", f"JPEG: a marker was expected at byte {at}")
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        if marker == 0xDA:
+            if not coding:
+                raise BadInput("corrupt", "JPEG: pixels before the frame header")
+            web = coding <= 0xC2 and bits == 8 and channels in (1, 3)
+            return RasterInfo(
+                "jpeg", width, height, channels, bits, orientation, channels == 4,
+                interlaced=coding == 0xC2, has_metadata=metadata, web=web, scan=end,
+            )  # fmt: skip
+        if 0xE0 <= marker <= 0xEF or marker == 0xFE:
+            if not keeps_segment(data, at):
+                metadata = True
+                if marker == 0xE1 and orientation == 1:
+                    orientation = _app1_orientation(data[at + 4 : end])
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            if at + 10 > size:
+                break
+            coding, bits, channels = marker, data[at + 4], data[at + 9]
+            height, width = data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8]
+        elif marker == 0xD9:
+            break
+        at = end
+    raise BadInput("truncated" if at + 4 > size else "corrupt", f"JPEG of {size} bytes ends before its pixels")
+
+
+def keeps_segment(data: bytes, at: int) -> bool:
+    """Whether an APPn segment decides how pixels look: JFIF without a thumbnail, ICC profile, Adobe transform."""
+    marker = data[at + 1]
+    if marker == 0xE0:
+        return data[at + 4 : at + 9] == b"JFIF\0" and data[at + 16 : at + 18] == b"\0\0"
+    if marker == 0xE2:
+        return data[at + 4 : at + 16] == b"ICC_PROFILE\0"
+    return marker == 0xEE and data[at + 4 : at + 9] == b"Adobe"
+
+
+def _app1_orientation(payload: bytes) -> int:
+    if payload[:6] in (b"Exif\0\0", b"Exif\0\xff"):
+        return tiff_orientation(payload[6:])
+    return _xmp_orientation(payload)
+
+
+def _xmp_orientation(payload: bytes) -> int:
+    found = _XMP_ORIENTATION.search(payload)
+    return int(found[1]) if found else 1
+
+
+def tiff_orientation(block: bytes) -> int:
+    """Tag 274 of the first directory of an EXIF block; 1 where it is absent or makes no sense (TIFF 6.0)."""
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None or len(block) < 10:
+        return 1
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    if first + 2 > len(block):
+        return 1
+    (count,) = struct.unpack_from(order + "H", block, first)
+    for at in range(first + 2, min(first + 2 + 12 * count, len(block) - 11), 12):
+        tag, kind = struct.unpack_from(order + "HH", block, at)
+        if tag == 0x0112:
+            (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), block, at + 8)
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def _png(data: bytes) -> RasterInfo:
+    """Walks all chunks: what follows the pixels may be metadata, and without IEND the file is not whole."""
+    if data[12:16] != b"IHDR" or len(data) < 33:
+        raise BadInput("truncated" if len(data) < 33 else "corrupt", "PNG: does not begin with a whole IHDR chunk")
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    if colour not in _PNG_CHANNELS or bits not in (1, 2, 4, 8, 16):
+        raise BadInput("corrupt", f"PNG: colour type {colour} with {bits} bits")
+    metadata, transparent, frames, orientation = False, False, 1, 1
+    at, size = 8, len(data)
+    kind = b""
+    while at + 12 <= size:
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if kind == b"IEND" or end > size:
+            break
+        if kind != b"IDAT" and kind != b"IHDR":
+            if kind not in PNG_KEPT:
+                metadata = True
+                if orientation == 1:
+                    orientation = _png_orientation(kind, data[at + 8 : end - 4])
+                if kind == b"acTL":
+                    frames = int.from_bytes(data[at + 8 : at + 12], "big")
+            elif kind == b"tRNS":
+                transparent = True
+        at = end
+    if kind != b"IEND":
+        raise BadInput("truncated", f"PNG of {size} bytes has no IEND")
+    alpha = transparent or colour in (4, 6)
+    return RasterInfo(
+        "png", width, height, _PNG_CHANNELS[colour] + (transparent and colour not in (4, 6)), bits, orientation,
+        palette=colour == 3, alpha=alpha, interlaced=data[28] == 1, frames=frames,
+        has_metadata=metadata or at + 12 < size, web=bits <= 8,
+    )  # fmt: skip
+
+
+def _png_orientation(kind: bytes, payload: bytes) -> int:
+    if kind == b"eXIf":
+        return tiff_orientation(payload)
+    if kind in (b"iTXt", b"tEXt") and payload.startswith(b"XML:com.adobe.xmp"):
+        return _xmp_orientation(payload)
+    if kind in (b"zTXt", b"tEXt", b"iTXt") and payload.startswith(b"Raw profile type "):
+        return _raw_profile_orientation(payload)
+    return 1
+
+
+def _raw_profile_orientation(payload: bytes) -> int:
+    """ImageMagick's EXIF as hexadecimal text: the name, the length, then the bytes."""
+    import zlib
+
+    name, _, text = payload.partition(b"\0")
+    if not name.endswith((b"exif", b"APP1")):
+        return 1
+    try:
+        if text[:1] == b"\0":
+            text = zlib.decompressobj().decompress(text[1:], 1 << 20)
+        block = bytes.fromhex(b"".join(text.strip().split(b"\n")[2:]).decode("ascii"))
+    except (zlib.error, ValueError):
+        return 1
+    return tiff_orientation(block[6:] if block.startswith(b"Exif\0\0") else block)
+
+
+def _other(data: bytes) -> RasterInfo:
+    """Every other format through Pillow, which reads no further than the header."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=list(_PILLOW)) as image:
+            width, height = image.size
+            bits, channels = _depth(image.mode), len(image.getbands())
+            bits = max(bits, *_tiff_bits(image)) if image.format == "TIFF" else bits
+            palette = image.mode in ("P", "PA")
+            return RasterInfo(
+                _PILLOW[str(image.format)], width, height, 3 if palette else channels, bits,
+                _pillow_orientation(image), image.mode == "CMYK", palette,
+                image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info,
+                frames=int(getattr(image, "n_frames", 1)), has_metadata=True,
+            )  # fmt: skip
+    except Image.DecompressionBombError as error:
+        raise BadInput("decompression_bomb", str(error)) from None
+    except UnidentifiedImageError:
+        raise BadInput("not_a_picture", f"{len(data)} bytes that begin with {data[:8]!r}") from None
+    except Exception as error:  # Pillow's readers raise almost anything on broken headers
+        raise BadInput("corrupt", f"{type(error).__name__}: {error}") from None
+
+
+def _depth(mode: str) -> int:
+    return 1 if mode == "1" else 16 if mode.startswith("I;16") else 32 if mode in ("I", "F") else 8
+
+
+def _tiff_bits(image: object) -> tuple[int, ...]:
+    tags = getattr(image, "tag_v2", {})
+    return tuple(int(b) for b in tags.get(258, (1,)))
+
+
+def _pillow_orientation(image: object) -> int:
+    value = image.getexif().get(0x0112, 1)  # type: ignore[attr-defined]
+    return int(value) if value in range(1, 9) else 1

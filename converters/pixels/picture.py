@@ -1,0 +1,211 @@
+"""From a file's bytes to the bytes that a record stores, with hashes and statistics, in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from medloom.converters.pixels.encode import encode_jpeg, encode_png
+from medloom.converters.pixels.header import MAX_PIXELS, RasterInfo, probe
+from medloom.converters.pixels.phash import phash
+from medloom.converters.pixels.raster import (
+    decode_grey_reduced,
+    decode_jpeg,
+    decode_samples,
+    flatten,
+    reduce_grey,
+    reduction,
+    upright,
+)
+from medloom.converters.pixels.resize import resize
+from medloom.converters.pixels.strip import strip_metadata
+from medloom.converters.pixels.window import Window, apply_window, percentile_window
+
+HASH_SIDE = 64  # the reduced grey picture, of which hash and statistics are taken, keeps this many pixels
+DARK, BRIGHT = 10, 245  # grey levels up to and from which a pixel counts as black or as white
+
+_RAMP = np.arange(256, dtype=np.float64)
+
+
+class PicturePolicy(msgspec.Struct, frozen=True):
+    """What becomes of a picture's size and bytes.
+
+    `short_side` None keeps native pixels. A picture whose shorter side is already at or below it stays as it is
+    unless `keep_if_smaller` is false. `reencode` and `quality` (JPEG only) hold for pictures whose pixels change.
+    """
+
+    short_side: int | None = None
+    keep_if_smaller: bool = True
+    reencode: Literal["png", "jpeg"] = "png"
+    quality: int = 95
+    max_pixels: int = MAX_PIXELS
+
+
+class PictureStats(msgspec.Struct, frozen=True):
+    """Grey levels 0 to 255 of the upright picture reduced to about `HASH_SIDE` pixels.
+
+    `dark_fraction` and `bright_fraction` are the shares at or below `DARK` and at or above `BRIGHT`. `sharpness` is
+    the variance of the Laplacian of that reduced picture: 0 where it is constant.
+    """
+
+    mean: float
+    std: float
+    p01: int
+    p99: int
+    dark_fraction: float
+    bright_fraction: float
+    min: int
+    max: int
+    sharpness: float
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A stored picture.
+
+    `passthrough`: `data` is the file's own bytes. `stripped`: only metadata went, no pixel changed. `reencoded` names
+    the format that was written where pixels changed. `width` and `height` are stored, `native_width` and
+    `native_height` upright before resizing; `scale_x`, `scale_y` are stored pixels per native pixel. `phash` is
+    unsigned. `window` is set where a 16-bit picture was reduced to 8 bits.
+    """
+
+    data: bytes
+    format: Literal["jpeg", "png"]
+    passthrough: bool
+    stripped: bool
+    reencoded: Literal["png", "jpeg"] | None
+    width: int
+    height: int
+    native_width: int
+    native_height: int
+    scale_x: float
+    scale_y: float
+    sha256: str
+    source_sha256: str
+    phash: int
+    stats: PictureStats
+    colour: bool
+    exif_orientation: int = 1
+    window: Window | None = None
+
+
+def prepare(data: bytes, policy: PicturePolicy, window: Window | None = None) -> Prepared:
+    """The picture that is stored for the 2D file `data`, every coded bit of which has been read.
+
+    JPEG and PNG bytes pass where no pixel changes: 8 bits, upright, not CMYK, opaque, no resizing, and shown by
+    any browser; metadata is cut out of them. Everything else is decoded once, sized and encoded. 16 bits become 8
+    through `window`, else through the picture's own 0.5th to 99.5th percentile.
+
+    Raises BadInput as `decode` does.
+    """
+    info = probe(data, policy.max_pixels)
+    width, height = info.upright
+    target = target_size(width, height, policy)
+    same = target == (width, height)
+    if info.format == "jpeg" and info.web:
+        if same and info.exif_orientation == 1:
+            return _pass(data, info, decode_grey_reduced(data, info, HASH_SIDE))
+        colours = "RGB" if info.channels == 3 else "GRAY"
+        array: NDArray[Any] = decode_jpeg(data, info, colours, _jpeg_factor(info, min(target), same))
+        array = array if info.channels == 3 else array[..., 0]
+    else:
+        samples = decode_samples(data, info)
+        array = flatten(samples)
+        if info.web and same and info.exif_orientation == 1 and info.frames == 1 and opaque(samples):
+            return _pass(data, info, reduce_grey(array, HASH_SIDE))
+    array = upright(array, info.exif_orientation)
+    if array.dtype != np.uint8:
+        window = window or Window(*percentile_window(array), how="percentile", function="LINEAR_EXACT")
+        array = apply_window(array, window.center, window.width, window.function)
+    else:
+        window = None
+    return _encode(array, (width, height), target, policy, hashlib.sha256(data).hexdigest(), info, window)
+
+
+def from_array(array: NDArray[np.uint8], policy: PicturePolicy) -> Prepared:
+    """The picture that is stored for rendered pixels, H×W or H×W×3 RGB uint8; `source_sha256` is empty."""
+    height, width = array.shape[:2]
+    return _encode(array, (width, height), target_size(width, height, policy), policy, "", None, None)
+
+
+def target_size(width: int, height: int, policy: PicturePolicy) -> tuple[int, int]:
+    """(width, height) of the stored picture: the shorter side becomes `short_side`, the aspect is kept."""
+    short = min(width, height)
+    if (
+        policy.short_side is None
+        or short == policy.short_side
+        or (short < policy.short_side and policy.keep_if_smaller)
+    ):
+        return width, height
+    factor = policy.short_side / short
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def opaque(samples: NDArray[Any]) -> bool:
+    """Whether nothing of the picture is transparent."""
+    return samples.ndim == 2 or samples.shape[2] == 3 or bool(samples[..., 3].min() == np.iinfo(samples.dtype).max)
+
+
+def _jpeg_factor(info: RasterInfo, short_side: int, same: bool) -> int:
+    """The DCT reduction to decode at: never below the target, and only where it moves no edge by half a stored pixel.
+
+    libjpeg rounds reduced sizes up, so that a reduced picture may cover up to `factor` - 1 pixels more than there are.
+    """
+    factor = 1 if same else reduction(info.width, info.height, short_side)
+    scale = short_side / min(info.width, info.height)
+    while factor > 1 and max(-info.width % factor, -info.height % factor) * scale > 0.5:
+        factor //= 2
+    return factor
+
+
+def _pass(data: bytes, info: RasterInfo, grey: NDArray[np.uint8]) -> Prepared:
+    stored = strip_metadata(data, info)
+    digest = hashlib.sha256(data).hexdigest()
+    stripped = stored is not data
+    return Prepared(
+        data=stored, format="jpeg" if info.format == "jpeg" else "png", passthrough=not stripped, stripped=stripped,
+        reencoded=None, width=info.width, height=info.height, native_width=info.width, native_height=info.height,
+        scale_x=1.0, scale_y=1.0, sha256=hashlib.sha256(stored).hexdigest() if stripped else digest,
+        source_sha256=digest, phash=phash(grey), stats=statistics(grey), colour=info.channels > 2,
+    )  # fmt: skip
+
+
+def _encode(
+    array: NDArray[np.uint8],
+    native: tuple[int, int],
+    target: tuple[int, int],
+    policy: PicturePolicy,
+    source_sha256: str,
+    info: RasterInfo | None,
+    window: Window | None,
+) -> Prepared:
+    array = resize(array, *target)
+    stored = encode_png(array) if policy.reencode == "png" else encode_jpeg(array, policy.quality)
+    grey = reduce_grey(array, HASH_SIDE)
+    return Prepared(
+        data=stored, format=policy.reencode, passthrough=False, stripped=False, reencoded=policy.reencode,
+        width=target[0], height=target[1], native_width=native[0], native_height=native[1],
+        scale_x=target[0] / native[0], scale_y=target[1] / native[1], sha256=hashlib.sha256(stored).hexdigest(),
+        source_sha256=source_sha256, phash=phash(grey), stats=statistics(grey), colour=array.ndim == 3,
+        exif_orientation=info.exif_orientation if info else 1, window=window,
+    )  # fmt: skip
+
+
+def statistics(grey: NDArray[np.uint8]) -> PictureStats:
+    """Of an H×W grey picture; everything but `sharpness` from its histogram."""
+    counts = np.bincount(grey.ravel(), minlength=256)
+    below = counts.cumsum()
+    total = int(below[-1])
+    mean = float(counts @ _RAMP) / total
+    square = float(counts @ (_RAMP * _RAMP)) / total
+    low, p01, p99, high = np.searchsorted(below, (1, 0.01 * total, 0.99 * total, total)).tolist()
+    _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return PictureStats(
+        mean=mean, std=max(0.0, square - mean * mean) ** 0.5, p01=p01, p99=p99,
+        dark_fraction=int(below[DARK]) / total, bright_fraction=1 - int(below[BRIGHT - 1]) / total,
+        min=low, max=high, sharpness=float(spread[0, 0]) ** 2,
+    )  # fmt: skip
