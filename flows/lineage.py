@@ -1,0 +1,54 @@
+"""Lineage: for every record that was ever made, where it came from and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medloom.flows.corpus import Decisions
+from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.arrow import VERSION_KEY, arrow_schema
+from medloom.schemas.record import Record
+from medloom.schemas.view import View
+
+RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "patient", "evidence")
+VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")
+
+
+def lineage_schema() -> pa.Schema:
+    """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `reason` is null where kept."""
+    record, view = arrow_schema(Record), arrow_schema(View)
+    fields = [record.field(name) for name in RECORD]
+    fields += [pa.field("views", pa.list_(pa.string())), *(view.field(name).with_nullable(True) for name in VIEW)]
+    fields += [pa.field(name, pa.string()) for name in ("model", "split", "filter", "reason")]
+    return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
+
+
+def write_lineage(path: Path, folders: Sequence[Path], decisions: Decisions) -> None:
+    """Writes one row for each record, unit by unit in the order of the sources, so that memory stays flat."""
+    schema = lineage_schema()
+    fate = decisions.records.select("unit", "row", "split", "filter", "reason").sort("unit", "row")
+    by_unit = fate.partition_by("unit", as_dict=True, include_key=False)
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
+        for number, folder in enumerate(folders):
+            happened = by_unit.get((number,))
+            if happened is not None:
+                writer.write_table(_unit_rows(folder, happened, schema))
+
+
+def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    with pa.memory_map(str(folder / "records.arrow")) as source, pa.memory_map(str(folder / "views.arrow")) as shown:
+        records = pa.ipc.open_file(source).read_all()
+        views = pa.ipc.open_file(shown).read_all()
+        row_of = {view: row for row, view in enumerate(views.column("id").to_pylist())}
+        first = pa.array([row_of[view] for view in pa.compute.list_element(records.column("views"), 0).to_pylist()])
+        columns = {name: records.column(name) for name in (*RECORD, "views")}
+        columns |= {name: views.column(name).take(first) for name in VIEW}
+        columns["model"] = pa.nulls(len(records), pa.string())
+        columns |= {name: happened[name].to_arrow().cast(pa.string()) for name in ("split", "filter", "reason")}
+        table = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
+        return table.cast(schema).combine_chunks()

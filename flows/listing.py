@@ -1,0 +1,136 @@
+"""Listing: a converter's Samples go to disk in partitions, and its census is taken, before anything is decoded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from medloom.flows.store import whole_folder
+from medloom.schemas.card import SourceCard
+from medloom.schemas.identity import digest
+from medloom.schemas.sample import Refusal, Sample
+
+WEIGHTS = {"picture": 1, "volume": 256, "series": 256, "clip": 256}
+"""What a medium costs beside a picture: a unit is a few seconds of work."""
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit's share of a source: the file that holds its Samples, how many there are, and their digest."""
+
+    name: str
+    samples: int
+    digest: str
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source holds. `refused` are the inputs that gave no Sample.
+
+    `labels` and `regions` are the concepts that are present somewhere: the only place distractors may come from.
+    """
+
+    source: str
+    samples: int
+    partitions: tuple[Partition, ...]
+    refused: tuple[Refusal, ...]
+    labels: tuple[str, ...]
+    regions: tuple[str, ...]
+
+
+def list_source(
+    found: Iterable[Sample | Refusal], card: SourceCard, folder: Path, unit_samples: int, limit: int | None = None
+) -> Listing:
+    """Writes the Samples to ``folder`` in partitions and returns the listing. Streams: a partition at a time.
+
+    A key that comes twice is refused the second time, so that ids stay unique.
+    """
+    partitions: list[Partition] = []
+    refused: list[Refusal] = []
+    census = _Census(card)
+    total = 0
+    shutil.rmtree(folder, ignore_errors=True)
+    with whole_folder(folder) as fresh:
+        for batch in _batches(_unique(found, refused, limit), unit_samples):
+            data = msgspec.msgpack.encode(batch)
+            name = f"{len(partitions):06d}.msgpack"
+            (fresh / name).write_bytes(data)
+            partitions.append(Partition(name=name, samples=len(batch), digest=digest(_hash(data))))
+            total += len(batch)
+            for sample in batch:
+                census.take(sample)
+    return Listing(
+        source=card.source,
+        samples=total,
+        partitions=tuple(partitions),
+        refused=tuple(refused),
+        labels=tuple(sorted(census.labels)),
+        regions=tuple(sorted(census.regions)),
+    )
+
+
+def read_partition(path: Path) -> list[Sample]:
+    """The Samples of one partition, in order."""
+    return msgspec.msgpack.decode(path.read_bytes(), type=list[Sample])
+
+
+def _hash(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _unique(found: Iterable[Sample | Refusal], refused: list[Refusal], limit: int | None) -> Iterator[Sample]:
+    seen: set[bytes] = set()
+    import hashlib
+
+    for item in found:
+        if limit is not None and len(seen) >= limit:
+            return
+        if isinstance(item, Refusal):
+            refused.append(item)
+            continue
+        mark = hashlib.blake2b(item.key.encode(), digest_size=10).digest()
+        if mark in seen:
+            refused.append(
+                Refusal(unit=item.key, reason="duplicate_key", detail="a Sample with this key came before", file=item.media[0].files[0])
+            )
+            continue
+        seen.add(mark)
+        yield item
+
+
+def _batches(samples: Iterable[Sample], unit_samples: int) -> Iterator[list[Sample]]:
+    batch: list[Sample] = []
+    weight = 0
+    for sample in samples:
+        batch.append(sample)
+        weight += sum(WEIGHTS[media.kind] for media in sample.media)
+        if weight >= unit_samples:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+class _Census:
+    """Concepts that are right somewhere."""
+
+    def __init__(self, card: SourceCard) -> None:
+        self.card = card
+        self.labels: set[str] = set()
+        self.regions: set[str] = set()
+
+    def take(self, sample: Sample) -> None:
+        for label in sample.labels:
+            if label.polarity == "present":
+                self._add(self.labels, label.name)
+        for region in sample.regions:
+            for name in [region.name] if region.name is not None else [name.name for name in region.names]:
+                self._add(self.regions, name)
+
+    def _add(self, to: set[str], name: str | None) -> None:
+        concept = self.card.labels.get(name) if name is not None else None
+        if concept is not None:
+            to.add(concept)

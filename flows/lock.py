@@ -1,0 +1,86 @@
+"""Lock: the exact inputs of a corpus and the digests of what it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from medloom.flows.assemble import Placed
+from medloom.flows.recipe import Recipe
+from medloom.flows.unit import UnitReport
+from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.catalog import Catalog
+
+
+class SourceLock(msgspec.Struct, frozen=True, kw_only=True):
+    """One source as it was: `fingerprint` digests the name and bytes of every file that was read."""
+
+    licence: str
+    converter: str
+    converter_version: str
+    recipe: str
+    fingerprint: str
+    samples: int
+    refused: int
+    views: int
+    records: int
+
+
+def source_lock(recipe: Recipe, reports: Sequence[UnitReport], refused: int) -> SourceLock:
+    """The lock of one source from its units, in their order."""
+    card = recipe.source
+    files = hashlib.sha256()
+    for file, sha256 in sorted({(mark.file, mark.sha256) for report in reports for mark in report.marks}):
+        files.update(f"{file}\0{sha256}\n".encode())
+    return SourceLock(
+        licence=card.licence,
+        converter=card.converter,
+        converter_version=recipe.converter_version,
+        recipe=recipe.digest,
+        fingerprint=files.hexdigest(),
+        samples=sum(report.samples for report in reports),
+        refused=refused + sum(report.refused for report in reports),
+        views=sum(report.views for report in reports),
+        records=sum(report.records for report in reports),
+    )
+
+
+def lock_of(
+    catalog: Catalog,
+    sources: dict[str, SourceLock],
+    tasks: Iterable[tuple[str, str, dict[str, Any]]],
+    filters: Iterable[tuple[str, str, dict[str, Any]]],
+    words: str,
+    versions: dict[str, str],
+    shards: Iterable[Placed],
+    files: dict[str, str],
+) -> bytes:
+    """``corpus.lock.json``: no time, no path of this machine, so that equal corpora have equal locks.
+
+    `files` are the SHA-256 of the other files of the corpus by name. Where a source lies is left out.
+    """
+    recipe = catalog.model_dump(mode="json")
+    for use in recipe["sources"]:
+        use.pop("path", None)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "catalog": recipe,
+        "sources": {name: msgspec.to_builtins(lock) for name, lock in sorted(sources.items())},
+        "tasks": {name: {"version": version, "params": params} for name, version, params in tasks},
+        "filters": [{"name": name, "version": version, "params": params} for name, version, params in filters],
+        "words": words,
+        "engine": catalog.synthesis.engine,
+        "seeds": "every draw is seeded by a BLAKE2b digest of the ids that it is about",
+        "versions": versions,
+        "shards": {
+            placed.path: {"sha256": placed.shard.sha256, "bytes": placed.shard.bytes, "rows": placed.shard.rows,
+                          "records": placed.shard.records}
+            for placed in sorted(shards, key=lambda placed: placed.path)
+        },
+        "files": dict(sorted(files.items())),
+    }  # fmt: skip
+    return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=False) + "\n").encode()

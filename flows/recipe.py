@@ -1,0 +1,83 @@
+"""Recipe: everything that changes what a worker makes of a source's files, in one typed value with one digest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.card import SourceCard
+from medloom.schemas.catalog import ImageSettings, SourceUse
+from medloom.schemas.identity import digest
+
+CODECS = (
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "simplejpeg",
+    "pillow",
+    "pycocotools",
+    "pydicom",
+    "pylibjpeg-libjpeg",
+    "pylibjpeg-openjpeg",
+    "nibabel",
+)
+"""Packages of which another version may give other bytes; the lock names them."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of medloom and of every package that bytes depend on."""
+    names = ("medloom", *CODECS, "pyarrow", "polars", "datasets")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What a worker needs for the units of one source. Travels to workers as JSON; holds no secret.
+
+    `tasks` are (name, version, parameters) in the catalog's order; `words` digests templates and vocabulary.
+    `census_labels` and `census_regions` are the concepts that are right somewhere in the source.
+    """
+
+    card: dict[str, Any]
+    use: dict[str, Any]
+    root: str
+    image: dict[str, Any]
+    converter_version: str
+    tasks: tuple[tuple[str, str, dict[str, Any]], ...]
+    words: str
+    release: str
+    census_labels: tuple[str, ...] = ()
+    census_regions: tuple[str, ...] = ()
+    codecs: dict[str, str] = {}
+    keyed: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with anything that changes the records or pictures; not with where the source lies."""
+        facts = msgspec.structs.asdict(self)
+        del facts["root"]
+        facts["use"] = {name: value for name, value in self.use.items() if name not in ("path", "limit")}
+        facts["card"] = {
+            name: value for name, value in self.card.items() if name not in ("title", "description", "homepage", "get")
+        }
+        return digest(SCHEMA_VERSION, facts)
+
+    @property
+    def source(self) -> SourceCard:
+        return SourceCard.model_validate(self.card)
+
+    @property
+    def source_use(self) -> SourceUse:
+        return SourceUse.model_validate(self.use)
+
+    @property
+    def settings(self) -> ImageSettings:
+        return ImageSettings.model_validate(self.image)
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.root)

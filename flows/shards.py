@@ -1,0 +1,297 @@
+"""Shards: rows of a picture set and its records, written as Parquet that loaders and the Hub's viewer read well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medloom.flows.store import sha256_of
+from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.arrow import VERSION_KEY, arrow_schema
+from medloom.schemas.errors import BuildError
+from medloom.schemas.identity import digest
+from medloom.schemas.record import Record
+from medloom.schemas.view import View
+
+WRITER_VERSION = "1"
+GROUP_BYTES = 64 * 2**20
+"""A row group ends here: well below the 100–300 MB that the Hub's viewer takes, and the writer's memory."""
+PAGE_BYTES = 2**20
+
+Ref = tuple[int, int]
+"""(unit number, row in the unit's file)."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One published row: a picture set, the views that it shows in order, and its records in order of id."""
+
+    id: str
+    views: tuple[Ref, ...]
+    records: tuple[Ref, ...]
+
+
+class UnitPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a unit lies, the root of its source's files, and the digest of what it holds."""
+
+    folder: str
+    root: str
+    key: str
+
+
+class ShardJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One shard to write: the file with its rows, the split, and where the units lie."""
+
+    rows: str
+    split: str
+    units: tuple[UnitPlace, ...]
+    folder: str
+    features: str
+
+
+class Shard(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished shard: its file in the store, SHA-256 of its bytes, sizes and counts."""
+
+    file: str
+    sha256: str
+    bytes: int
+    rows: int
+    records: int
+    pictures: int
+    decoded_bytes: int
+
+
+@cache
+def row_schema() -> pa.Schema:
+    """The published columns. `images` follows the Image feature of `datasets`: a list of (bytes, path)."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("images", pa.list_(image)),
+            pa.field("source", pa.string()),
+            pa.field("sample", pa.string()),
+            pa.field("patient", pa.string()),
+            pa.field("split", pa.string()),
+            pa.field("modality", pa.string()),
+            pa.field("licence", pa.string()),
+            pa.field("access", pa.string()),
+            pa.field("views", pa.list_(pa.struct(list(arrow_schema(View))))),
+            pa.field("records", pa.list_(pa.struct(list(arrow_schema(Record))))),
+        ]
+    )
+
+
+def features() -> dict[str, Any]:
+    """The row's features as `datasets` names them, pictures as decodable images."""
+    from datasets import Features, Image, List
+
+    found = Features.from_arrow_schema(row_schema())
+    found["images"] = List(Image())
+    return dict(found.to_dict())
+
+
+def write_shard(job: ShardJob) -> Shard:
+    """Writes the shard, or finds it whole. Raises BuildError where a source file is no longer what it was."""
+    rows = msgspec.msgpack.decode(Path(job.rows).read_bytes(), type=list[Row])
+    units = _used(rows, job.units)
+    key = digest(
+        "shard", WRITER_VERSION, SCHEMA_VERSION, job.split, job.features, [row.id for row in rows],
+        sorted(units[number].key for number in units), size=16,
+    )  # fmt: skip
+    path = Path(job.folder) / f"{key}.parquet"
+    note = path.with_suffix(".json")
+    done = _found(path, note)
+    if done is not None:
+        return done
+    pictures = sum(len(row.views) for row in rows)
+    temporary = path.with_suffix(".tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decoded = _write(temporary, rows, units, job)
+    size = temporary.stat().st_size
+    shard = Shard(
+        file=path.name,
+        sha256=sha256_of(temporary),
+        bytes=size,
+        rows=len(rows),
+        records=sum(len(row.records) for row in rows),
+        pictures=pictures,
+        decoded_bytes=decoded,
+    )
+    from medloom.flows.store import fsync, write_whole
+
+    fsync(temporary)
+    temporary.replace(path)
+    write_whole(note, msgspec.json.encode(shard))
+    return shard
+
+
+def _found(path: Path, note: Path) -> Shard | None:
+    from medloom.flows.store import read_json
+
+    done = read_json(note, Shard)
+    if isinstance(done, Shard) and path.is_file() and path.stat().st_size == done.bytes:
+        return done if sha256_of(path) == done.sha256 else None
+    return None
+
+
+def _used(rows: Sequence[Row], units: tuple[UnitPlace, ...]) -> dict[int, UnitPlace]:
+    numbers = {number for row in rows for number, _ in (*row.views, *row.records)}
+    return {number: units[number] for number in sorted(numbers)}
+
+
+def _write(path: Path, rows: Sequence[Row], units: dict[int, UnitPlace], job: ShardJob) -> int:
+    metadata = {VERSION_KEY: SCHEMA_VERSION, b"huggingface": json.dumps({"info": {"features": json.loads(job.features)}})}
+    schema = row_schema().with_metadata(metadata)
+    stores = {number: _Unit(place) for number, place in units.items()}
+    decoded = 0
+    with pq.ParquetWriter(path, schema, **writer_options()) as writer:
+        for group in _groups(rows, stores):
+            table = _table(group, stores, job.split, schema)
+            decoded += table.nbytes
+            writer.write_table(table, row_group_size=len(group))
+    return decoded
+
+
+@cache
+def writer_options() -> dict[str, Any]:
+    """Picture bytes plain and uncompressed (they don't compress, and plain bytes dedupe); the rest zstd."""
+    leaves = _leaves(row_schema())
+    raw = "images.list.element.bytes"
+    return {
+        "compression": {leaf: "NONE" if leaf == raw else "ZSTD" for leaf in leaves},
+        "compression_level": {leaf: 3 for leaf in leaves if leaf != raw},
+        "use_dictionary": [leaf for leaf in leaves if leaf not in (raw, "id")],
+        "write_page_index": True,
+        "write_statistics": ["id", "source", "split", "modality", "licence"],
+        "data_page_size": PAGE_BYTES,
+        "write_batch_size": 16,
+        "store_schema": True,
+    }
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    import io
+
+    sink = io.BytesIO()
+    pq.write_table(schema.empty_table(), sink)
+    found = pq.ParquetFile(sink).schema
+    return [found.column(index).path for index in range(len(found))]
+
+
+class _Unit:
+    """A unit's files, mapped into memory: a row costs its pages and no more."""
+
+    def __init__(self, place: UnitPlace) -> None:
+        folder = Path(place.folder)
+        self.root = Path(place.root)
+        self.records = _structs(folder / "records.arrow")
+        self.views = _structs(folder / "views.arrow")
+        pictures = _mapped(folder / "pictures.arrow")
+        self.pictures = {name: row for row, name in enumerate(pictures.column("sha256").to_pylist())}
+        self.bytes = pictures.column("bytes")
+        self.sizes = self.views.field("bytes")
+
+    def picture(self, view: dict[str, Any]) -> Any:
+        """The stored bytes of a view: from the unit, or from the source's own file."""
+        row = self.pictures.get(view["sha256"])
+        if row is not None:
+            return self.bytes[row].as_buffer()
+        data = (self.root / view["source_file"]).read_bytes()
+        if len(data) != view["bytes"]:
+            raise BuildError(f"{view['source']}: {view['source_file']} changed while it was being built; build again")
+        return data
+
+
+def _mapped(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _structs(path: Path) -> pa.StructArray:
+    table = _mapped(path)
+    batches = table.to_batches()
+    if not batches:
+        return pa.array([], pa.struct(list(table.schema)))
+    return batches[0].to_struct_array() if len(batches) == 1 else table.combine_chunks().to_struct_array().chunk(0)
+
+
+def _groups(rows: Sequence[Row], stores: dict[int, _Unit]) -> Iterator[list[Row]]:
+    """Rows in row groups of at most about GROUP_BYTES of pictures."""
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        weight = sum(stores[number].sizes[index].as_py() for number, index in row.views)
+        if group and size + weight > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += weight
+    if group:
+        yield group
+
+
+def _table(rows: list[Row], stores: dict[int, _Unit], split: str, schema: pa.Schema) -> pa.Table:
+    views, view_offsets = _taken([row.views for row in rows], stores, "views")
+    records, record_offsets = _taken([row.records for row in rows], stores, "records")
+    records = _with_split(records, split)
+    shown = views.flatten()
+    names = [field.name for field in views.type]
+    narrow = {name: shown[names.index(name)].to_pylist() for name in ("source", "source_file", "sha256", "bytes", "format", "id")}
+    numbers = [number for row in rows for number, _ in row.views]
+    pictures = [
+        stores[number].picture({name: narrow[name][index] for name in narrow}) for index, number in enumerate(numbers)
+    ]
+    paths = [f"{narrow['id'][index]}.{_SUFFIX[narrow['format'][index]]}" for index in range(len(numbers))]
+    images = pa.StructArray.from_arrays(
+        [pa.array(pictures, pa.binary()), pa.array(paths, pa.string())], ["bytes", "path"]
+    )
+    first_view = view_offsets[:-1]
+    first_record = records.take(record_offsets[:-1])
+    modality = shown[names.index("acquisition")].field("modality").take(first_view)
+    columns = {
+        "id": pa.array([row.id for row in rows], pa.string()),
+        "images": pa.ListArray.from_arrays(view_offsets, images),
+        "split": pa.array([split] * len(rows), pa.string()),
+        "modality": modality,
+        "views": pa.ListArray.from_arrays(view_offsets, views),
+        "records": pa.ListArray.from_arrays(record_offsets, records),
+    }
+    for name in ("source", "sample", "patient", "licence", "access"):
+        columns[name] = first_record.field(name)
+    return pa.Table.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+
+
+_SUFFIX = {"jpeg": "jpg", "png": "png"}
+
+
+def _with_split(records: pa.StructArray, split: str) -> pa.StructArray:
+    names = [field.name for field in records.type]
+    columns = records.flatten()
+    columns[names.index("split")] = pa.array([split] * len(records), pa.string())
+    return pa.StructArray.from_arrays(columns, fields=list(records.type))
+
+
+def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, _Unit], what: str) -> tuple[pa.StructArray, pa.Array]:
+    """The referred rows of all units in the order of `refs`, and list offsets; one take per unit, one to order."""
+    flat = [ref for several in refs for ref in several]
+    offsets = [0]
+    for several in refs:
+        offsets.append(offsets[-1] + len(several))
+    by_unit: dict[int, list[int]] = {}
+    for position, (number, _) in enumerate(flat):
+        by_unit.setdefault(number, []).append(position)
+    parts, order = [], [0] * len(flat)
+    at = 0
+    for number in sorted(by_unit):
+        positions = by_unit[number]
+        parts.append(getattr(stores[number], what).take(pa.array([flat[position][1] for position in positions])))
+        for position in positions:
+            order[position] = at
+            at += 1
+    return pa.concat_arrays(parts).take(pa.array(order)), pa.array(offsets, pa.int32())

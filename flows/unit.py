@@ -1,0 +1,201 @@
+"""Unit: what a worker does at a time, from file references to finished records and pictures, committed as one."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from medloom.flows.listing import Partition, read_partition
+from medloom.flows.recipe import Recipe
+from medloom.flows.store import read_json, whole_folder
+from medloom.schemas.identity import digest
+from medloom.schemas.record import Record
+from medloom.schemas.sample import Refusal, Sample
+from medloom.schemas.view import View
+from medloom.synthesis.origin import FileMark, Origin
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from medloom.synthesis.scenes import Made
+    from medloom.synthesis.task import Context, Task
+
+PATIENT_KEY = "MEDLOOM_PATIENT_KEY"
+"""Environment variable with the key for patient digests, where a source's own ids identify people."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit to do: the recipe, the partition of Samples, and where the result is committed."""
+
+    recipe: Recipe
+    partition: Partition
+    samples: str
+    folder: str
+
+
+class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in ``unit.json``: the key by content, the files read, counts, and seconds of work.
+
+    `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe.
+    """
+
+    key: str
+    slot: str
+    marks: tuple[FileMark, ...]
+    samples: int
+    views: int
+    records: int
+    refused: int
+    seconds: float
+    reused: bool = False
+
+
+def slot_of(recipe: Recipe, partition: Partition) -> str:
+    """The unit's folder name: the recipe and the Samples, before any file is read."""
+    return digest("unit", recipe.digest, partition.digest, size=12)
+
+
+def run_unit(work: Work) -> UnitReport:
+    """Does the unit, or finds it done: same recipe, same Samples, same bytes in every file that it read."""
+    folder = Path(work.folder)
+    done = read_json(folder / "unit.json", UnitReport)
+    if isinstance(done, UnitReport) and unchanged(done.marks, work.recipe):
+        return msgspec.structs.replace(done, reused=True)
+    started = time.perf_counter()
+    samples = read_partition(Path(work.samples))
+    result = _Result()
+    origin = origin_of(work.recipe)
+    tasks, context = toolbox(work.recipe)
+    for sample in samples:
+        _do(sample, origin, work.recipe, tasks, context, result)
+    marks = tuple(origin.marks[file] for file in sorted(origin.marks))
+    report = UnitReport(
+        key=digest("unit", work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]),
+        slot=folder.name,
+        marks=marks,
+        samples=len(samples),
+        views=len(result.views),
+        records=len(result.records),
+        refused=len(result.refused),
+        seconds=time.perf_counter() - started,
+    )
+    result.commit(folder, report)
+    return report
+
+
+def unchanged(marks: tuple[FileMark, ...], recipe: Recipe) -> bool:
+    """True where every file has the size and the time of change that it had, or else still the same bytes."""
+    from medloom.flows.store import sha256_of
+
+    root = recipe.folder
+    for mark in marks:
+        path = root / mark.file
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return False
+        if found.st_size != mark.size:
+            return False
+        if found.st_mtime_ns != mark.mtime_ns and (
+            recipe.card.get("fingerprint") == "stat" or sha256_of(path) != mark.sha256
+        ):
+            return False
+    return True
+
+
+def origin_of(recipe: Recipe) -> Origin:
+    """The source as this worker sees it; the patients' key comes from the environment alone."""
+    from medloom.converters.pixels.picture import PicturePolicy
+    from medloom.synthesis.vocabulary import load_vocabulary
+
+    use, settings = recipe.source_use, recipe.settings
+    key = os.environ.get(PATIENT_KEY)
+    return Origin(
+        card=recipe.source,
+        root=recipe.folder,
+        vocabulary=load_vocabulary(),
+        views=use.views,
+        window=use.window,
+        pictures=PicturePolicy(
+            short_side=settings.short_side,
+            keep_if_smaller=settings.keep_if_smaller,
+            reencode=settings.reencode,
+            quality=settings.quality,
+        ),
+        key=key.encode() if key else None,
+    )
+
+
+def toolbox(recipe: Recipe) -> tuple[list[Task], Context]:
+    """The tasks of the recipe, in order, and what they may look at."""
+    from medloom.synthesis.registry import load_task
+    from medloom.synthesis.task import Census, Context
+    from medloom.synthesis.template import load_templates
+    from medloom.synthesis.vocabulary import load_vocabulary
+
+    census = Census(labels=recipe.census_labels, regions=recipe.census_regions)
+    tasks = [load_task(name, params) for name, _, params in recipe.tasks]
+    return tasks, Context(vocabulary=load_vocabulary(), templates=load_templates(), census=census)
+
+
+class _Result:
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.views: list[View] = []
+        self.refused: list[Refusal] = []
+        self.pictures: dict[str, bytes] = {}
+
+    def commit(self, folder: Path, report: UnitReport) -> None:
+        import pyarrow as pa
+
+        from medloom.schemas.arrow import arrow_schema, to_batch
+
+        with whole_folder(folder) as fresh:
+            write_ipc(fresh / "records.arrow", arrow_schema(Record), [to_batch(Record, self.records)])
+            write_ipc(fresh / "views.arrow", arrow_schema(View), [to_batch(View, self.views)])
+            write_ipc(fresh / "refused.arrow", arrow_schema(Refusal), [to_batch(Refusal, self.refused)])
+            pictures = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
+            rows = sorted(self.pictures.items())
+            columns: list[Any] = [
+                pa.array([name for name, _ in rows], pa.string()),
+                pa.array([data for _, data in rows], pa.large_binary()),
+            ]
+            write_ipc(fresh / "pictures.arrow", pictures, [pa.RecordBatch.from_arrays(columns, schema=pictures)])
+            (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
+
+
+def write_ipc(path: Path, schema: pa.Schema, batches: list[pa.RecordBatch]) -> None:
+    """An uncompressed Arrow IPC file: read back through a memory map, so that a few rows cost a few pages."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _do(
+    sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result
+) -> None:
+    from medloom.schemas.licence import releasable
+    from medloom.synthesis.scenes import scenes_of
+
+    refused = releasable(sample.licence or origin.card.licence, recipe.release)
+    if refused is not None:
+        file = sample.media[0].files[0]
+        row = Refusal(unit=sample.key, reason="licence", detail=refused, file=file, stage="licence")
+        result.refused.append(row)
+        return
+    made: Made = scenes_of(sample, origin)
+    result.refused.extend(made.refused)
+    for scene in made.scenes:
+        records = [record for task in tasks for record in task.records(scene, context)]
+        if not records:
+            continue
+        result.records.extend(records)
+        result.views.append(scene.view)
+        if scene.view.sha256 in made.pictures:
+            result.pictures[scene.view.sha256] = made.pictures[scene.view.sha256]

@@ -1,0 +1,86 @@
+"""Workers: the same functions over the same jobs, in this process or as plain Ray tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from medloom.schemas.errors import BuildError
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+AHEAD = 2
+"""Jobs in flight for each worker: one at work, one waiting; so memory does not grow with the corpus."""
+
+
+class Workers:
+    """`count` Ray workers (0: this process). Ray starts in the background at once; the first job waits for it.
+
+    `address` joins a running Ray cluster instead of starting one here.
+    """
+
+    def __init__(self, count: int, address: str | None = None) -> None:
+        self.count = count
+        self._address = address
+        self._starting: Future[None] | None = None
+        if count:
+            starter = ThreadPoolExecutor(1, thread_name_prefix="ray-start")
+            self._starting = starter.submit(self._start)
+            starter.shutdown(wait=False)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._starting is None:
+            return
+        import ray
+
+        self._starting.exception()
+        ray.shutdown()
+
+    def _start(self) -> None:
+        import logging
+
+        import ray
+
+        options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+        if self._address is None:
+            options |= {"num_cpus": self.count, "object_store_memory": 128 * 2**20}
+        ray.init(address=self._address, **options)
+
+    def ready(self) -> None:
+        """Waits until jobs can run. Raises BuildError where Ray does not start."""
+        if self._starting is None:
+            return
+        try:
+            self._starting.result()
+        except Exception as error:
+            raise BuildError(f"Ray did not start: {error}; --workers 0 builds without it") from error
+
+    def map(self, function: Callable[[Job], Done], jobs: Iterable[Job]) -> Iterator[Done]:
+        """Results as they come, in no particular order; jobs are drawn lazily. Safe to call from several threads."""
+        if self._starting is None:
+            yield from map(function, jobs)
+            return
+        self.ready()
+        yield from self._on_ray(function, iter(jobs))
+
+    def _on_ray(self, function: Callable[[Job], Done], jobs: Iterator[Job]) -> Iterator[Done]:
+        import ray
+
+        remote = ray.remote(max_retries=3)(function)
+        flying: list[Any] = []
+        while True:
+            while len(flying) < AHEAD * self.count and (job := next(jobs, None)) is not None:
+                flying.append(remote.remote(job))
+            if not flying:
+                return
+            landed, flying = ray.wait(flying, num_returns=1)
+            for one in landed:
+                try:
+                    yield ray.get(one)
+                except ray.exceptions.RayTaskError as error:
+                    raise error.as_instanceof_cause() from None

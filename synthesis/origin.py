@@ -1,0 +1,87 @@
+"""Origin: one source as a worker sees it, and the marks of the files that it read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from medloom.converters.paths import inside
+from medloom.converters.pixels.picture import PicturePolicy
+from medloom.schemas.card import SourceCard, WindowChoice
+from medloom.schemas.catalog import ViewPolicy
+from medloom.schemas.identity import pseudonym
+from medloom.schemas.sample import Sample
+from medloom.schemas.vocabulary import Vocabulary
+from medloom.synthesis.scene import Terms
+
+
+class FileMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it was when it was read: its size, its time of change and the SHA-256 of its bytes."""
+
+    file: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass
+class Origin:
+    """Where one source lies and how its pictures are to be made. `marks` collects every file that was read."""
+
+    card: SourceCard
+    root: Path
+    vocabulary: Vocabulary
+    views: ViewPolicy = ViewPolicy()
+    window: WindowChoice | None = None
+    pictures: PicturePolicy = PicturePolicy()
+    key: bytes | None = None
+    marks: dict[str, FileMark] = field(default_factory=dict)
+
+    @property
+    def preset(self) -> str | tuple[float, float] | None:
+        """The window that the catalog names, else the card's: a preset's name, or (center, width)."""
+        choice = self.window or self.card.window
+        if choice is None:
+            return None
+        if choice.center is not None and choice.width is not None:
+            return choice.center, choice.width
+        return choice.preset
+
+    def path(self, file: str) -> Path:
+        """The file under the root, marked as read by the hash of its bytes. Raises BadInput as `inside` does."""
+        path = inside(self.root, file)
+        if file not in self.marks:
+            with path.open("rb") as handle:
+                self._mark(file, path, hashlib.file_digest(handle, "sha256").hexdigest())
+        return path
+
+    def read(self, file: str) -> bytes:
+        """The file's bytes, read once and marked. Raises BadInput as `inside` does."""
+        path = inside(self.root, file)
+        data = path.read_bytes()
+        self._mark(file, path, hashlib.sha256(data).hexdigest())
+        return data
+
+    def _mark(self, file: str, path: Path, sha256: str) -> None:
+        found = path.stat()
+        self.marks[file] = FileMark(file=file, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256)
+
+    def terms(self, sample: Sample) -> Terms:
+        """What every record of the Sample carries; the patient is a pseudonym from here on."""
+        card = self.card
+        key = self.key if card.patient_ids == "identifying" else None
+
+        def hidden(value: str | None) -> str | None:
+            return None if value is None else pseudonym(card.source, value, key)
+
+        return Terms(
+            source=card.source,
+            licence=sample.licence or card.licence,
+            access=card.access,
+            redistribute=card.redistribute,
+            patient=hidden(sample.patient),
+            study=hidden(sample.study),
+        )

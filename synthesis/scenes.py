@@ -1,0 +1,115 @@
+"""Scenes: the one place where a Sample becomes Views with their facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from medloom.converters.pixels.picture import Prepared
+from medloom.schemas.errors import BadInput
+from medloom.schemas.identity import digest
+from medloom.schemas.sample import Acquisition, Media, Refusal, Sample
+from medloom.schemas.view import Derivation, View
+from medloom.synthesis.facts import Naming, stated_labels
+from medloom.synthesis.origin import Origin
+from medloom.synthesis.scene import Scene, Stated, Terms
+
+
+@dataclass
+class Made:
+    """What one Sample gave: scenes, the bytes of pictures that are not their source file's own, and refusals."""
+
+    scenes: list[Scene] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all scenes of one Sample share."""
+
+    origin: Origin
+    sample: Sample
+    naming: Naming
+    terms: Terms
+    labels: tuple[Stated, ...]
+    judged: frozenset[str]
+    acquisition: Acquisition
+
+
+def scenes_of(sample: Sample, origin: Origin) -> Made:
+    """All scenes of a Sample. What can't be used is in `refused`; only a bug raises."""
+    from medloom.synthesis.picture_scene import picture_scene
+    from medloom.synthesis.volume_scenes import volume_scenes
+
+    made = Made()
+    naming = Naming(origin.card, sample.key)
+    labels, judged = stated_labels(sample, naming)
+    stage = Stage(origin, sample, naming, origin.terms(sample), labels, judged, _acquisition(sample, origin))
+    for media in sample.media:
+        try:
+            if media.kind == "picture":
+                made.scenes.append(picture_scene(media, stage, made))
+            elif media.kind == "volume":
+                made.scenes.extend(volume_scenes(media, stage, made))
+            else:
+                raise BadInput("unsupported_media", f"a {media.kind} makes no view yet", media.files[0])
+        except BadInput as bad:
+            made.refused.append(refusal(sample, bad, media.files[0]))
+    made.refused.extend(naming.refused.values())
+    return made
+
+
+def refusal(sample: Sample, bad: BadInput, file: str | None = None) -> Refusal:
+    """The quarantine row of a BadInput met while making this Sample's scenes."""
+    return Refusal(unit=sample.key, reason=bad.reason, detail=bad.detail, file=bad.file or file, stage="convert")
+
+
+def _acquisition(sample: Sample, origin: Origin) -> Acquisition:
+    """The Sample's acquisition; what it leaves open and the card states for all is taken from the card."""
+    import msgspec
+
+    known = sample.acquisition
+    card = origin.card
+    return msgspec.structs.replace(
+        known, modality=known.modality or card.modality, body_part=known.body_part or card.anatomy
+    )
+
+
+def view_of(
+    stage: Stage,
+    media: Media,
+    prepared: Prepared,
+    source_sha256: str,
+    derivation: Derivation,
+    spacing_mm: tuple[float, float] | None,
+    orientation: tuple[str, str] | None,
+    to_patient: tuple[float, ...] | None,
+) -> View:
+    """The View of prepared bytes. `spacing_mm` and `to_patient` are those of the stored pixels."""
+    source, sample = stage.origin.card.source, stage.sample.key
+    stats = prepared.stats
+    return View(
+        id=digest("view", source, sample, media.key, derivation.plane, derivation.slice_index, derivation.frame),
+        source=source,
+        sample=sample,
+        media=media.key,
+        source_file=media.files[0],
+        source_sha256=source_sha256,
+        sha256=prepared.sha256,
+        phash=f"{prepared.phash:016x}",
+        format=prepared.format,
+        width=prepared.width,
+        height=prepared.height,
+        bytes=len(prepared.data),
+        passthrough=prepared.sha256 == source_sha256,
+        spacing_mm=spacing_mm,
+        orientation=orientation,
+        to_patient=to_patient,
+        derivation=derivation,
+        acquisition=stage.acquisition,
+        mean=stats.mean,
+        std=stats.std,
+        dark=stats.dark_fraction,
+        bright=stats.bright_fraction,
+        sharpness=stats.sharpness,
+    )

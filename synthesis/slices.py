@@ -1,0 +1,67 @@
+"""Slices: the named policies by which a volume's views are chosen, with a cap per volume."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medloom.converters.pixels.volume import Volume, plane_axis, plane_count
+from medloom.schemas.catalog import ViewPolicy
+from medloom.schemas.view import Plane
+from medloom.schemas.vocabulary import Vocabulary
+from medloom.synthesis.structures import Structure
+
+FINDING_WEIGHT = 16
+"""One lesion outweighs this many organs when a slice is chosen."""
+
+
+def choose_slices(
+    volume: Volume, structures: list[Structure], policy: ViewPolicy, vocabulary: Vocabulary
+) -> list[tuple[Plane, int]]:
+    """(plane, index in canonical RAS+ order), at most `per_volume` for each plane, in that order.
+
+    ``largest_area``: slices on which most components have their largest section, findings first; ``every_label``: an
+    even draw from all slices that show any structure; ``even``: evenly over the whole volume; ``centre``: the middle.
+    A volume without structures falls back to ``even``, so that negatives exist too.
+    """
+    chosen: list[tuple[Plane, int]] = []
+    for plane in policy.planes if volume.oriented else ("axial",):
+        count = plane_count(volume.affine, volume.data.shape, plane)
+        if policy.policy == "centre":
+            indices = [count // 2]
+        elif policy.policy == "even" or not structures:
+            indices = evenly(range(count), policy.per_volume)
+        else:
+            weights = _weights(volume, structures, plane, count, vocabulary, policy.policy == "every_label")
+            if policy.policy == "every_label":
+                indices = evenly([int(index) for index in np.nonzero(weights)[0]], policy.per_volume)
+            else:
+                order = np.lexsort((np.arange(count), -weights))[: policy.per_volume]
+                indices = sorted(int(index) for index in order if weights[index] > 0)
+        chosen.extend((plane, index) for index in indices)
+    return chosen
+
+
+def evenly(items: range | list[int], count: int) -> list[int]:
+    """`count` items at the centres of equal parts of the list; all of them where there are no more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((part + 0.5) * len(items) / count)] for part in range(count)]
+
+
+def _weights(
+    volume: Volume, structures: list[Structure], plane: Plane, count: int, vocabulary: Vocabulary, any_area: bool
+) -> np.ndarray:
+    """How much each slice (canonical order) has to show."""
+    weights = np.zeros(count, np.int64)
+    native_to_canonical = np.empty(count, np.int64)
+    for index in range(count):
+        axis, native = plane_axis(volume.affine, volume.data.shape, plane, index)
+        native_to_canonical[native] = index
+    for structure in structures:
+        areas = structure.areas(axis)
+        worth = FINDING_WEIGHT if vocabulary[structure.concept].kind == "finding" else 1
+        if any_area:
+            weights[native_to_canonical] += areas.sum(axis=0)
+        else:
+            np.add.at(weights, native_to_canonical[areas.argmax(axis=1)], worth)
+    return weights

@@ -1,0 +1,93 @@
+"""Structures: what the masks of a volume show, as cropped 3D components that can be cut by a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medloom.converters.pixels.mask import components3d
+from medloom.schemas.card import AreaRule
+from medloom.schemas.record import Fact
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One concept in one volume.
+
+    `crop` holds the 3D component number of each voxel (0: none) within `where`, the half-open ijk slices of the
+    volume of `shape`; `voxel_mm3` is None where the volume has no spacing.
+    """
+
+    concept: str
+    fact: Fact
+    shape: tuple[int, int, int]
+    where: tuple[slice, slice, slice]
+    crop: NDArray[np.uint16]
+    voxel_mm3: float | None
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels of component 1, 2, ...; index 0 stands for component 1."""
+        return np.bincount(self.crop.ravel())[1:]
+
+    def whole(self) -> NDArray[np.uint16]:
+        """The component numbers on the volume's own grid, ijk. Pages outside the crop are never touched."""
+        full = np.zeros(self.shape, np.uint16)
+        full[self.where] = self.crop
+        return full
+
+    def areas(self, axis: int) -> NDArray[np.int64]:
+        """Voxels of each component (rows) in each slice across array `axis` (columns) of the whole volume."""
+        found = np.nonzero(self.crop)
+        numbers = self.crop[found].astype(np.int64) - 1
+        start = self.where[axis].start
+        length = self.shape[axis]
+        flat = np.bincount(numbers * length + found[axis] + start, minlength=len(self.sizes) * length)
+        return flat.reshape(len(self.sizes), length)
+
+
+def structures_of(
+    masks: Iterable[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]],
+    shape: tuple[int, int, int],
+    voxel_mm3: float | None,
+    rule: AreaRule,
+    connectivity: int,
+) -> list[Structure]:
+    """Structures of (concept, fact, cropped mask, where): components below the rule's mm³ are left out."""
+    found: list[Structure] = []
+    for concept, fact, mask, where in masks:
+        numbered, count = components3d(mask, connectivity)
+        if not count:
+            continue
+        keep = np.bincount(numbered.ravel(), minlength=count + 1) * (voxel_mm3 or 0.0) >= rule.mm3
+        keep[0] = False
+        if not keep.any():
+            continue
+        order = np.zeros(count + 1, np.uint16)
+        order[keep] = np.arange(1, int(keep.sum()) + 1)
+        found.append(Structure(concept, fact, shape, where, order[numbered], voxel_mm3))
+    return found
+
+
+def crops_of_values(
+    label_map: NDArray[Any], values: Iterable[int]
+) -> dict[int, tuple[NDArray[np.bool_], tuple[slice, slice, slice]]]:
+    """Cropped mask and its ijk slices for each of `values` that occurs in an integer label map; one pass."""
+    from scipy.ndimage import find_objects
+
+    wanted = sorted(value for value in values if value > 0)
+    if not wanted:
+        return {}
+    top = int(label_map.max(initial=0))
+    boxes = find_objects(label_map.astype(np.int32, copy=False), max_label=max(top, 1))
+    found = {}
+    for value in wanted:
+        where = boxes[value - 1] if value <= len(boxes) else None
+        if where is not None:
+            found[value] = (label_map[where] == value, where)
+    return found
