@@ -24,6 +24,8 @@ def inside(root: Path, relative: str) -> Path:
     """
     if not relative or "\0" in relative or "\\" in relative or relative[0] in "/~" or _DRIVE.match(relative):
         raise BadInput("unsafe_path", f"{relative!r} is not a plain relative path", relative)
+    if not relative.isascii() and _is_not_unicode(relative):
+        raise BadInput("unsafe_path", f"{relative!r} is not a name in UTF-8", relative)
     if ".." in relative and ".." in relative.split("/"):
         raise BadInput("unsafe_path", f"{relative!r} climbs out of its folder", relative)
     base = str(root)
@@ -46,6 +48,15 @@ def inside(root: Path, relative: str) -> Path:
     if not found.st_size:
         raise BadInput("empty_file", f"{relative!r} has no bytes", relative)
     return Path(full)
+
+
+def _is_not_unicode(text: str) -> bool:
+    """Whether a name holds bytes that are no UTF-8 (as lone surrogates): it could never be written to a record."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 @lru_cache(maxsize=1 << 16)

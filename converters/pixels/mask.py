@@ -1,0 +1,236 @@
+"""Masks: their boxes, components and encodings.
+
+A mask is an H×W array, zero outside. Boxes are half-open xyxy, floats, origin top-left; every point is in the same
+frame, so that the centre of the first pixel is (0.5, 0.5) and scaling a picture scales its points. In three
+dimensions likewise, ijk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Rle
+
+Box = tuple[float, float, float, float]
+Box3d = tuple[int, int, int, int, int, int]
+
+
+class Component(msgspec.Struct, frozen=True, eq=False):
+    """A connected part of a mask. `mask` is its bool crop to `box`; `centroid` is (x, y)."""
+
+    mask: NDArray[np.bool_]
+    box: Box
+    area_px: int
+    centroid: tuple[float, float]
+
+
+class Component3d(msgspec.Struct, frozen=True, eq=False):
+    """A connected part of a volume mask. `box` is half-open i0, j0, k0, i1, j1, k1; `centroid` is (i, j, k)."""
+
+    mask: NDArray[np.bool_]
+    box: Box3d
+    voxels: int
+    centroid: tuple[float, float, float]
+
+
+def bounding_box(mask: NDArray[Any]) -> Box | None:
+    """The smallest box around what is not zero; None of an empty mask."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def boxes_of_labels(labels: NDArray[Any]) -> dict[int, Box]:
+    """The box of each value above 0 of an integer H×W label map, by rising value, in one pass."""
+    return {value: (float(x.start), float(y.start), float(x.stop), float(y.stop)) for value, (y, x) in _extents(labels)}
+
+
+def boxes3d_of_labels(labels: NDArray[Any]) -> dict[int, Box3d]:
+    """The half-open ijk box of each value above 0 of an integer I×J×K label map, by rising value, in one pass."""
+    return {value: (i.start, j.start, k.start, i.stop, j.stop, k.stop) for value, (i, j, k) in _extents(labels)}
+
+
+def _extents(labels: NDArray[Any]) -> Iterable[tuple[int, tuple[slice, ...]]]:
+    from scipy import ndimage
+
+    values: NDArray[Any] | None = None
+    if labels.size and labels.max() > 1 << 16:  # find_objects makes a row for every number up to the largest
+        values, inverse = np.unique(labels, return_inverse=True)
+        first = int(np.searchsorted(values, 1))
+        values = values[first:]
+        labels = np.maximum(inverse.reshape(labels.shape) - first + 1, 0)
+    for number, found in enumerate(ndimage.find_objects(labels.astype(np.int32, copy=False)), start=1):
+        if found is not None:
+            yield (number if values is None else int(values[number - 1])), found
+
+
+def components(mask: NDArray[Any], connectivity: int = 8, min_area_px: int = 0) -> list[Component]:
+    """The connected parts (4 or 8 neighbours) of at least `min_area_px` pixels, top to bottom, then left to right."""
+    if connectivity not in (4, 8):
+        raise ValueError(f"connectivity in a picture is 4 or 8, not {connectivity}")
+    outer = bounding_box(mask)
+    if outer is None:
+        return []
+    left, top, right, bottom = (int(v) for v in outer)
+    crop = np.ascontiguousarray(mask[top:bottom, left:right] != 0).view(np.uint8)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(crop, connectivity=connectivity, ltype=cv2.CV_32S)
+    found = []
+    for number in range(1, len(stats)):
+        x, y, width, height, area = (int(v) for v in stats[number])
+        if area < min_area_px:
+            continue
+        part = labels[y : y + height, x : x + width] == number
+        cx, cy = (float(v) for v in centres[number])
+        box = (float(left + x), float(top + y), float(left + x + width), float(top + y + height))
+        found.append(Component(part, box, area, (left + cx + 0.5, top + cy + 0.5)))
+    return sorted(found, key=lambda c: (c.box[1], c.box[0], c.box[3], c.box[2], c.centroid))
+
+
+def box3d(mask: NDArray[Any]) -> Box3d | None:
+    """The smallest half-open ijk box around what is not zero; None of an empty mask."""
+    spans = []
+    part = mask != 0
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        hits = np.flatnonzero(part.any(axis=others))
+        if not hits.size:
+            return None
+        spans.append((int(hits[0]), int(hits[-1]) + 1))
+    (i0, i1), (j0, j1), (k0, k1) = spans
+    return i0, j0, k0, i1, j1, k1
+
+
+def components3d(mask: NDArray[Any], connectivity: int = 26, min_voxels: int = 0) -> list[Component3d]:
+    """The connected parts (6, 18 or 26 neighbours) of at least `min_voxels`, the largest first, then by box."""
+    from scipy import ndimage
+
+    outer = box3d(mask)
+    if outer is None:
+        return []
+    i0, j0, k0, i1, j1, k1 = outer
+    steps = {6: 1, 18: 2, 26: 3}[connectivity]
+    labels, _ = ndimage.label(mask[i0:i1, j0:j1, k0:k1] != 0, ndimage.generate_binary_structure(3, steps))
+    found = []
+    for number, where in enumerate(ndimage.find_objects(labels), start=1):
+        part = labels[where] == number
+        voxels = int(np.count_nonzero(part))
+        if voxels < min_voxels:
+            continue
+        i, j, k = (s.start + o for s, o in zip(where, (i0, j0, k0), strict=True))
+        centre = [float(np.arange(n) @ _profile(part, a)) / voxels + 0.5 for a, n in enumerate(part.shape)]
+        found.append(
+            Component3d(
+                part,
+                (i, j, k, i + part.shape[0], j + part.shape[1], k + part.shape[2]),
+                voxels,
+                (i + centre[0], j + centre[1], k + centre[2]),
+            )
+        )
+    return sorted(found, key=lambda c: (-c.voxels, c.box))
+
+
+def _profile(part: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
+    """Voxels of each plane across `axis`."""
+    return np.asarray(np.count_nonzero(part, axis=tuple(a for a in range(3) if a != axis)))
+
+
+def box_iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes; 0 where either is empty."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+
+def rle_encode(mask: NDArray[Any]) -> Rle:
+    """COCO run-length encoding of an H×W mask."""
+    from pycocotools import mask as coco
+
+    packed = coco.encode(np.asfortranarray(mask != 0).view(np.uint8))
+    return Rle(size=(int(packed["size"][0]), int(packed["size"][1])), counts=packed["counts"].decode("ascii"))
+
+
+def rle_decode(rle: Rle) -> NDArray[np.bool_]:
+    """H×W bool. Raises BadInput ``bad_rle`` where the runs don't fill the picture."""
+    from pycocotools import mask as coco
+
+    return np.asarray(coco.decode(_coco(rle))).view(np.bool_)
+
+
+def rle_area(rle: Rle) -> int:
+    """Pixels of the mask, without decoding it."""
+    from pycocotools import mask as coco
+
+    return int(coco.area(_coco(rle)))
+
+
+def rle_iou(a: Rle, b: Rle) -> float:
+    """Intersection over union of two masks of one size."""
+    from pycocotools import mask as coco
+
+    if a.size != b.size:
+        raise ValueError(f"masks of {a.size} and {b.size}")
+    return float(coco.iou([_coco(a)], [_coco(b)], [0])[0, 0])
+
+
+def _coco(rle: Rle) -> dict[str, Any]:
+    return {"size": list(rle.size), "counts": rle.counts.encode("ascii")}
+
+
+def polygon_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> NDArray[np.bool_]:
+    """H×W union of flat x, y polygons, filled as COCO fills them.
+
+    Raises BadInput ``bad_polygon`` where one has fewer than three points or a coordinate that is no number.
+    """
+    from pycocotools import mask as coco
+
+    for polygon in polygons:
+        if len(polygon) < 6 or len(polygon) % 2 or not np.isfinite(polygon).all():
+            raise BadInput("bad_polygon", f"{len(polygon)} numbers: three or more finite points are needed")
+    if not polygons:
+        return np.zeros((height, width), np.bool_)
+    # frPyObjects takes a list of exactly four numbers for a box: polygons have six or more.
+    parts = coco.frPyObjects([[float(v) for v in polygon] for polygon in polygons], height, width)
+    return np.asarray(coco.decode(coco.merge(parts))).view(np.bool_)
+
+
+def binary(mask: NDArray[Any], threshold: float | None = None, value: int | None = None) -> NDArray[np.bool_]:
+    """H×W bool of a mask image, H×W or H×W×3 (any channel counts).
+
+    By default what is not zero. `value` asks for exactly that value. `threshold` asks for more than that: half of the
+    range (127.5) for a mask that went through a lossy codec, whose zeros and edges are smeared.
+    """
+    if threshold is not None:
+        hits = mask > threshold
+    elif value is not None:
+        hits = mask == value
+    else:
+        hits = mask != 0
+    if hits.ndim == 2:
+        return np.asarray(hits)
+    return np.asarray(hits.all(axis=2) if value is not None else hits.any(axis=2))
+
+
+def colour_mask(
+    image: NDArray[np.uint8], colours: Iterable[tuple[int, int, int]], tolerance: int = 0
+) -> NDArray[np.bool_]:
+    """H×W bool of where an H×W×3 RGB picture has one of the colours, each channel within `tolerance`."""
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    hits = np.zeros(image.shape[:2], np.bool_)
+    for colour in colours:
+        low = tuple(max(0, c - tolerance) for c in colour)
+        high = tuple(min(255, c + tolerance) for c in colour)
+        hits |= cv2.inRange(image, low, high) != 0
+    return hits
