@@ -53,7 +53,7 @@ def _inflate(data: bytes, wanted: int, whole: bool) -> bytes:
             if have > wanted or not stream.eof:
                 break
             data = stream.unused_data
-    except isal_zlib.IsalError as error:
+    except isal_zlib.IsalError as error:  # type: ignore[misc]
         if whole:
             raise BadInput("corrupt", f"gzip: {error}") from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
