@@ -93,7 +93,9 @@ def assemble(
                     file = plan / f"{config}-{split}-{number:05d}.msgpack"
                     file.write_bytes(msgspec.msgpack.encode(rows))
                     jobs[str(file)] = (config, split, name)
-                    yield ShardJob(rows=str(file), split=split, units=units, folder=str(store.shards), features=described)
+                    yield ShardJob(
+                        rows=str(file), split=split, units=units, folder=str(store.shards), features=described
+                    )
 
     for file, shard in workers.map(_write_named, planned()):
         config, split, name = jobs[file]

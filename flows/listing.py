@@ -94,7 +94,12 @@ def _unique(found: Iterable[Sample | Refusal], refused: list[Refusal], limit: in
         mark = hashlib.blake2b(item.key.encode(), digest_size=10).digest()
         if mark in seen:
             refused.append(
-                Refusal(unit=item.key, reason="duplicate_key", detail="a Sample with this key came before", file=item.media[0].files[0])
+                Refusal(
+                    unit=item.key,
+                    reason="duplicate_key",
+                    detail="a Sample with this key came before",
+                    file=item.media[0].files[0],
+                )
             )
             continue
         seen.add(mark)

@@ -39,7 +39,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a worker needs for the units of one source. Travels to workers as JSON; holds no secret.
 
     `tasks` are (name, version, parameters) in the catalog's order; `words` digests templates and vocabulary.
-    `census_labels` and `census_regions` are the concepts that are right somewhere in the source.
+    `census_labels` and `census_regions` are the concepts that are right somewhere in the source; `keyed` is a digest of
+    the patients' key, so that another key is another corpus.
     """
 
     card: dict[str, Any]
@@ -53,7 +54,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     census_labels: tuple[str, ...] = ()
     census_regions: tuple[str, ...] = ()
     codecs: dict[str, str] = {}
-    keyed: bool = False
+    keyed: str = ""
 
     @cached_property
     def digest(self) -> str:

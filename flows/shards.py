@@ -147,7 +147,10 @@ def _used(rows: Sequence[Row], units: tuple[UnitPlace, ...]) -> dict[int, UnitPl
 
 
 def _write(path: Path, rows: Sequence[Row], units: dict[int, UnitPlace], job: ShardJob) -> int:
-    metadata = {VERSION_KEY: SCHEMA_VERSION, b"huggingface": json.dumps({"info": {"features": json.loads(job.features)}})}
+    metadata = {
+        VERSION_KEY: SCHEMA_VERSION,
+        b"huggingface": json.dumps({"info": {"features": json.loads(job.features)}}),
+    }
     schema = row_schema().with_metadata(metadata)
     stores = {number: _Unit(place) for number, place in units.items()}
     decoded = 0
@@ -242,7 +245,10 @@ def _table(rows: list[Row], stores: dict[int, _Unit], split: str, schema: pa.Sch
     records = _with_split(records, split)
     shown = views.flatten()
     names = [field.name for field in views.type]
-    narrow = {name: shown[names.index(name)].to_pylist() for name in ("source", "source_file", "sha256", "bytes", "format", "id")}
+    narrow = {
+        name: shown[names.index(name)].to_pylist()
+        for name in ("source", "source_file", "sha256", "bytes", "format", "id")
+    }
     numbers = [number for row in rows for number, _ in row.views]
     pictures = [
         stores[number].picture({name: narrow[name][index] for name in narrow}) for index, number in enumerate(numbers)

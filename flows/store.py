@@ -62,7 +62,9 @@ class Store:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise BuildError(f"another build is at work in {self.work}; wait for it or give another --out") from error
+                raise BuildError(
+                    f"another build is at work in {self.work}; wait for it or give another --out"
+                ) from error
             yield
 
     def swap_in(self) -> None:

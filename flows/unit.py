@@ -40,7 +40,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in ``unit.json``: the key by content, the files read, counts, and seconds of work.
 
-    `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe.
+    `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe. `lost` are the
+    Samples of which nothing could be shown, licences aside; `silent` are the views that no task could ask about.
     """
 
     key: str
@@ -50,6 +51,8 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     views: int
     records: int
     refused: int
+    lost: int
+    silent: int
     seconds: float
     reused: bool = False
 
@@ -81,6 +84,8 @@ def run_unit(work: Work) -> UnitReport:
         views=len(result.views),
         records=len(result.records),
         refused=len(result.refused),
+        lost=result.lost,
+        silent=result.silent,
         seconds=time.perf_counter() - started,
     )
     result.commit(folder, report)
@@ -148,6 +153,8 @@ class _Result:
         self.views: list[View] = []
         self.refused: list[Refusal] = []
         self.pictures: dict[str, bytes] = {}
+        self.lost = 0
+        self.silent = 0
 
     def commit(self, folder: Path, report: UnitReport) -> None:
         import pyarrow as pa
@@ -177,9 +184,7 @@ def write_ipc(path: Path, schema: pa.Schema, batches: list[pa.RecordBatch]) -> N
             writer.write_batch(batch)
 
 
-def _do(
-    sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result
-) -> None:
+def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result) -> None:
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
 
@@ -191,9 +196,11 @@ def _do(
         return
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
+    result.lost += not made.scenes
     for scene in made.scenes:
         records = [record for task in tasks for record in task.records(scene, context)]
         if not records:
+            result.silent += 1
             continue
         result.records.extend(records)
         result.views.append(scene.view)

@@ -84,9 +84,7 @@ def label_fact(concept: str, polarity: Polarity, pointer: str, name: str) -> Fac
 
 def region_fact(concept: str, file: str, pointer: str, name: str | None, polarity: Polarity = "present") -> Fact:
     """The evidence of a region, or of there being none."""
-    return Fact(
-        concept=concept, predicate="region", polarity=polarity, file=file, pointer=pointer, source_name=name
-    )
+    return Fact(concept=concept, predicate="region", polarity=polarity, file=file, pointer=pointer, source_name=name)
 
 
 def _names_by_concept(card: SourceCard) -> dict[str, list[str]]:

@@ -34,9 +34,9 @@ class Origin:
     card: SourceCard
     root: Path
     vocabulary: Vocabulary
-    views: ViewPolicy = ViewPolicy()
+    views: ViewPolicy = field(default_factory=ViewPolicy)
     window: WindowChoice | None = None
-    pictures: PicturePolicy = PicturePolicy()
+    pictures: PicturePolicy = field(default_factory=PicturePolicy)
     key: bytes | None = None
     marks: dict[str, FileMark] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.header import probe
 from medloom.converters.pixels.mask import (
     binary,
     bounding_box,
@@ -17,14 +18,14 @@ from medloom.converters.pixels.mask import (
     rle_decode,
     rle_encode,
 )
+from medloom.converters.pixels.measure import centroid
 from medloom.converters.pixels.picture import Prepared, from_array, prepare
-from medloom.converters.pixels.header import probe
 from medloom.converters.pixels.raster import decode, decode_indices
 from medloom.converters.pixels.resize import resize_mask
 from medloom.converters.pixels.window import Window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
-from medloom.schemas.sample import Media, Region, Rle
+from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, View
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.scene import Instance, Scene
@@ -97,7 +98,7 @@ def _is_raster(data: bytes) -> bool:
 def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
     stated = stage.acquisition.window
     window = None if stated is None else Window(*stated, how="stated")
-    prepared = prepare(data, stage.origin.pictures, sha256, window)
+    prepared = prepare(data, stage.origin.pictures, window)
     orientation = prepared.exif_orientation
     _check_stated_size(media, prepared, orientation)
     spacing = _scaled(stage.acquisition.spacing_mm, prepared)
@@ -168,9 +169,7 @@ def _check_stated_size(media: Media, prepared: Prepared, orientation: int) -> No
         raise BadInput("size_mismatch", f"the annotation says {media.size}, the file is {shown}", media.files[0])
 
 
-def _instances(
-    media: Media, stage: Stage, made: Made, canvas: Canvas
-) -> tuple[tuple[Instance, ...], set[str]]:
+def _instances(media: Media, stage: Stage, made: Made, canvas: Canvas) -> tuple[tuple[Instance, ...], set[str]]:
     """Instances in reading order, and the source names of which a region was lost."""
     found: list[Instance] = []
     lost: set[str] = set()
@@ -231,12 +230,11 @@ def _masks(region: Region, stage: Stage, canvas: Canvas) -> list[tuple[str, Mask
     if region.kind == "mask":
         assert region.name is not None
         grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-        mask = binary(grey) if region.value is None else grey == region.value
-        return [(region.name, mask, "")]
+        return [(region.name, binary(grey, value=region.value), "")]
     if region.kind == "colour_mask":
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
         return [
-            (name.name, colour_mask(rgb, name.colour), f";colour={name.colour}")
+            (name.name, colour_mask(rgb, [name.colour]), f";colour={name.colour}")
             for name in region.names
             if name.colour is not None
         ]
@@ -294,7 +292,9 @@ def _mask_instances(
     pixel_mm2 = None if canvas.spacing_mm is None else canvas.spacing_mm[0] * canvas.spacing_mm[1]
     parts: list[tuple[Mask, tuple[int, int]]] = []
     if whole:
-        x0, y0, x1, y1 = (int(edge) for edge in bounding_box(mask))
+        box = bounding_box(mask)
+        assert box is not None
+        x0, y0, x1, y1 = (int(edge) for edge in box)
         parts.append((mask[y0:y1, x0:x1], (x0, y0)))
     else:
         parts.extend(
@@ -311,32 +311,25 @@ def _mask_instances(
     return found
 
 
-def instance_of(
-    part: Mask, corner: tuple[int, int], concept: str, fact: Fact, canvas: Canvas
-) -> Instance | None:
+def instance_of(part: Mask, corner: tuple[int, int], concept: str, fact: Fact, canvas: Canvas) -> Instance | None:
     """The Instance of a native mask crop whose top-left pixel is `corner`; None where resizing leaves no pixel."""
     height, width = part.shape
     x0, y0 = corner
-    if canvas.scale == (1.0, 1.0):
-        full = np.zeros((canvas.height, canvas.width), np.uint8)
-        full[y0 : y0 + height, x0 : x0 + width] = part
-        stored = full
-    else:
-        full = np.zeros((canvas.height, canvas.width), np.uint8)
-        full[y0 : y0 + height, x0 : x0 + width] = part
-        stored = resize_mask(full, *canvas.stored)
-    if not stored.any():
+    stored = np.zeros((canvas.height, canvas.width), np.uint8)
+    stored[y0 : y0 + height, x0 : x0 + width] = part
+    if canvas.scale != (1.0, 1.0):
+        stored = resize_mask(stored, *canvas.stored)
+    box = bounding_box(stored)
+    if box is None:
         return None
-    rows, columns = np.nonzero(part)
-    sx, sy = canvas.scale
-    rle: Rle = rle_encode(stored)
+    x, y = centroid(part)
     return Instance(
         concept=concept,
-        box=bounding_box(stored),
-        centroid=(float((columns.mean() + x0 + 0.5) * sx), float((rows.mean() + y0 + 0.5) * sy)),
-        area_fraction=float(part.sum() / (canvas.width * canvas.height)),
+        box=box,
+        centroid=((x + x0) * canvas.scale[0], (y + y0) * canvas.scale[1]),
+        area_fraction=float(np.count_nonzero(part) / (canvas.width * canvas.height)),
         fact=fact,
-        rle=rle,
+        rle=rle_encode(stored),
         native_mask=part,
         native_spacing_mm=canvas.spacing_mm,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medloom.converters.pixels.volume import Volume, plane_axis, plane_count
+from medloom.converters.pixels.plane import native_axes
+from medloom.converters.pixels.volume import Volume
 from medloom.schemas.catalog import ViewPolicy
 from medloom.schemas.view import Plane
 from medloom.schemas.vocabulary import Vocabulary
@@ -25,7 +27,7 @@ def choose_slices(
     """
     chosen: list[tuple[Plane, int]] = []
     for plane in policy.planes if volume.oriented else ("axial",):
-        count = plane_count(volume.affine, volume.data.shape, plane)
+        count = volume.count(plane)
         if policy.policy == "centre":
             indices = [count // 2]
         elif policy.policy == "even" or not structures:
@@ -50,18 +52,15 @@ def evenly(items: range | list[int], count: int) -> list[int]:
 
 def _weights(
     volume: Volume, structures: list[Structure], plane: Plane, count: int, vocabulary: Vocabulary, any_area: bool
-) -> np.ndarray:
+) -> NDArray[np.int64]:
     """How much each slice (canonical order) has to show."""
     weights = np.zeros(count, np.int64)
-    native_to_canonical = np.empty(count, np.int64)
-    for index in range(count):
-        axis, native = plane_axis(volume.affine, volume.data.shape, plane, index)
-        native_to_canonical[native] = index
+    axes, flipped = native_axes(volume.affine, plane)
     for structure in structures:
-        areas = structure.areas(axis)
+        areas = structure.areas(axes[0])[:, :: -1 if flipped[0] else 1]
         worth = FINDING_WEIGHT if vocabulary[structure.concept].kind == "finding" else 1
         if any_area:
-            weights[native_to_canonical] += areas.sum(axis=0)
+            weights += areas.sum(axis=0)
         else:
-            np.add.at(weights, native_to_canonical[areas.argmax(axis=1)], worth)
+            np.add.at(weights, areas.argmax(axis=1), worth)
     return weights

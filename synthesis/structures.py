@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.mask import components3d
+from medloom.converters.pixels.mask import boxes3d_of_labels, components3d
 from medloom.schemas.card import AreaRule
 from medloom.schemas.record import Fact
 
@@ -27,7 +27,7 @@ class Structure:
     fact: Fact
     shape: tuple[int, int, int]
     where: tuple[slice, slice, slice]
-    crop: NDArray[np.uint16]
+    crop: NDArray[Any]
     voxel_mm3: float | None
 
     @cached_property
@@ -35,9 +35,9 @@ class Structure:
         """Voxels of component 1, 2, ...; index 0 stands for component 1."""
         return np.bincount(self.crop.ravel())[1:]
 
-    def whole(self) -> NDArray[np.uint16]:
+    def whole(self) -> NDArray[Any]:
         """The component numbers on the volume's own grid, ijk. Pages outside the crop are never touched."""
-        full = np.zeros(self.shape, np.uint16)
+        full = np.zeros(self.shape, self.crop.dtype)
         full[self.where] = self.crop
         return full
 
@@ -61,16 +61,13 @@ def structures_of(
     """Structures of (concept, fact, cropped mask, where): components below the rule's mm³ are left out."""
     found: list[Structure] = []
     for concept, fact, mask, where in masks:
-        numbered, count = components3d(mask, connectivity)
-        if not count:
-            continue
-        keep = np.bincount(numbered.ravel(), minlength=count + 1) * (voxel_mm3 or 0.0) >= rule.mm3
-        keep[0] = False
-        if not keep.any():
-            continue
-        order = np.zeros(count + 1, np.uint16)
-        order[keep] = np.arange(1, int(keep.sum()) + 1)
-        found.append(Structure(concept, fact, shape, where, order[numbered], voxel_mm3))
+        parts = [part for part in components3d(mask, connectivity) if part.voxels * (voxel_mm3 or 1.0) >= rule.mm3]
+        if parts:
+            numbered = np.zeros(mask.shape, np.uint16 if len(parts) < 2**16 else np.uint32)
+            for number, part in enumerate(parts, start=1):
+                i0, j0, k0, i1, j1, k1 = part.box
+                numbered[i0:i1, j0:j1, k0:k1][part.mask] = number
+            found.append(Structure(concept, fact, shape, where, numbered, voxel_mm3))
     return found
 
 
@@ -78,16 +75,10 @@ def crops_of_values(
     label_map: NDArray[Any], values: Iterable[int]
 ) -> dict[int, tuple[NDArray[np.bool_], tuple[slice, slice, slice]]]:
     """Cropped mask and its ijk slices for each of `values` that occurs in an integer label map; one pass."""
-    from scipy.ndimage import find_objects
-
-    wanted = sorted(value for value in values if value > 0)
-    if not wanted:
-        return {}
-    top = int(label_map.max(initial=0))
-    boxes = find_objects(label_map.astype(np.int32, copy=False), max_label=max(top, 1))
+    wanted = set(values)
     found = {}
-    for value in wanted:
-        where = boxes[value - 1] if value <= len(boxes) else None
-        if where is not None:
+    for value, (i0, j0, k0, i1, j1, k1) in boxes3d_of_labels(label_map).items():
+        if value in wanted:
+            where = (slice(i0, i1), slice(j0, j1), slice(k0, k1))
             found[value] = (label_map[where] == value, where)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -52,7 +53,7 @@ class Task:
     config: ClassVar[Config]
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[frozenset[Feature], ...]]
-    Params: ClassVar[type[TaskParams]] = TaskParams
+    Params: ClassVar[builtins.type[TaskParams]] = TaskParams
 
     def __init__(self, params: TaskParams) -> None:
         self.params = params

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,22 +12,15 @@ from numpy.typing import NDArray
 
 from medloom.converters.pixels.mask import components
 from medloom.converters.pixels.picture import from_array
-from medloom.converters.pixels.volume import (
-    PlaneGeometry,
-    Volume,
-    label_map_of,
-    plane_axis,
-    read_nifti,
-    require_same_grid,
-    slice_plane,
-)
+from medloom.converters.pixels.plane import PlaneGeometry, native_axes, slice_of
+from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid
 from medloom.converters.pixels.window import Window, apply_window, choose_window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.facts import region_fact
-from medloom.synthesis.picture_scene import Canvas, instance_of, stored_to_patient
+from medloom.synthesis.picture_scene import Canvas, instance_of
 from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 from medloom.synthesis.slices import choose_slices
@@ -56,15 +50,15 @@ def volume_scenes(media: Media, stage: Stage, made: Made) -> Iterator[Scene]:
 
 def _read(media: Media, stage: Stage, made: Made) -> Scan:
     origin = stage.origin
-    volume = read_nifti(origin.path(media.files[0]), media.frame)
+    volume = _frame(read_nifti(origin.path(media.files[0])), media)
     acquisition = stage.acquisition
-    preset = origin.preset
-    window = choose_window(acquisition.modality, acquisition.body_part, acquisition.window, preset, volume.data)
+    needed = None if acquisition.modality == "ct" else volume.values()
+    window = choose_window(acquisition.modality, acquisition.body_part, acquisition.window, origin.preset, needed)
     lost: set[str] = set()
     masks = list(_masks(media, volume, stage, made, lost))
     rule = origin.card.min_area
     structures = structures_of(
-        masks, volume.data.shape, volume.voxel_mm3, rule, 26 if origin.card.connectivity == "full" else 6
+        masks, volume.shape, _voxel_mm3(volume), rule, 26 if origin.card.connectivity == "full" else 6
     )
     pointer = next((region.pointer for region in stage.sample.regions if region.media == media.key), None)
     return Scan(
@@ -77,6 +71,20 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         landmarks=list(_landmarks(media, volume, stage, made)),
         mask_pointer=pointer,
     )
+
+
+def _frame(volume: Volume, media: Media) -> Volume:
+    if volume.frames == 1:
+        return volume.frame(0)
+    if media.frame is None:
+        raise BadInput("which_frame", f"{volume.frames} volumes in one file, and the Sample names none", media.files[0])
+    if media.frame >= volume.frames:
+        raise BadInput("which_frame", f"frame {media.frame} of {volume.frames}", media.files[0])
+    return volume.frame(media.frame)
+
+
+def _voxel_mm3(volume: Volume) -> float:
+    return float(abs(np.linalg.det(volume.affine[:3, :3])))
 
 
 def _masks(
@@ -111,17 +119,17 @@ def _of_region(
         yield wanted[value], region_fact(wanted[value], region.file, pointer, named[value]), mask, where
 
 
-def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[np.integer]:
+def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
     """The label map's integers on the volume's own grid. Raises BadInput where it lies on another."""
     labels = read_nifti(stage.origin.path(file))
     try:
         require_same_grid(volume, labels)
+        return label_map(labels)
     except BadInput as bad:
         raise BadInput(bad.reason, bad.detail, file) from bad
-    return label_map_of(labels)
 
 
-def _refuse_unnamed(labels: NDArray[np.integer], named: dict[int, str], file: str) -> None:
+def _refuse_unnamed(labels: NDArray[Any], named: dict[int, str], file: str) -> None:
     values = {int(value) for value in np.unique(labels)} - {0} - set(named)
     if values:
         raise BadInput("unnamed_value", f"values {sorted(values)} have no name in the card's label map", file)
@@ -151,12 +159,13 @@ def _landmarks(
 
 
 def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Scene:
-    pixels, geometry = slice_plane(scan.volume.data, scan.volume.affine, plane, index)
+    pixels, geometry = scan.volume.slice(plane, index)
     prepared = from_array(
         apply_window(pixels, scan.window.center, scan.window.width, scan.window.function), stage.origin.pictures
     )
-    spacing = geometry.spacing_mm if scan.volume.has_spacing else None
+    spacing = geometry.spacing_mm
     placed = scan.volume.oriented
+    stored = geometry.resized(prepared.width, prepared.height)
     derivation = Derivation(
         plane=plane if placed else None,
         slice_index=index,
@@ -172,14 +181,14 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         prepared,
         scan.sha256,
         derivation,
-        None if spacing is None else (spacing[0] / prepared.scale_y, spacing[1] / prepared.scale_x),
-        geometry.orientation if placed else None,
-        stored_to_patient(geometry.to_patient, prepared) if placed and spacing is not None else None,
+        stored.spacing_mm,
+        stored.orientation,
+        stored.to_patient,
     )
     made.pictures[prepared.sha256] = prepared.data
     canvas = Canvas.of(prepared, spacing)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in scan.lost)
-    instances = [one for structure in scan.structures for one in _sections(structure, scan, plane, index, canvas, stage)]
+    instances = [one for structure in scan.structures for one in _sections(structure, scan, geometry, canvas, stage)]
     pointer = scan.mask_pointer
     return Scene(
         view=view,
@@ -196,18 +205,19 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
 
 
 def _sections(
-    structure: Structure, scan: Scan, plane: Plane, index: int, canvas: Canvas, stage: Stage
+    structure: Structure, scan: Scan, geometry: PlaneGeometry, canvas: Canvas, stage: Stage
 ) -> Iterator[Instance]:
     """The 2D components of a structure in one slice, each told which 3D component it is a section of."""
-    axis, native = plane_axis(scan.volume.affine, scan.volume.data.shape, plane, index)
+    plane, index = geometry.plane, geometry.index
+    axis = native_axes(scan.volume.affine, plane)[0][0]
     where = structure.where[axis]
-    if not where.start <= native < where.stop:
+    if not where.start <= geometry.native_index < where.stop:
         return
-    cut, _ = slice_plane(structure.whole(), scan.volume.affine, plane, index)
+    cut, _ = slice_of(structure.whole(), scan.volume.affine, plane, index)
     areas = structure.areas(axis)
     rule = stage.origin.card.min_area
     for number in (int(value) for value in np.unique(cut) if value):
-        largest = int(areas[number - 1].argmax()) == native
+        largest = int(areas[number - 1].argmax()) == geometry.native_index
         volume = None if structure.voxel_mm3 is None else float(structure.sizes[number - 1] * structure.voxel_mm3)
         parts = components(cut == number, 8 if stage.origin.card.connectivity == "full" else 4, rule.px)
         for part in parts:
@@ -218,13 +228,8 @@ def _sections(
             corner = (int(part.box[0]), int(part.box[1]))
             made = instance_of(part.mask, corner, structure.concept, fact, canvas)
             if made is not None:
-                yield _of_component(made, number, largest and len(parts) == 1, volume)
-
-
-def _of_component(instance: Instance, number: int, largest: bool, mm3: float | None) -> Instance:
-    from dataclasses import replace
-
-    return replace(instance, component=number, largest_section=largest, volume_mm3=mm3)
+                whole = largest and len(parts) == 1
+                yield replace(made, component=number, largest_section=whole, volume_mm3=volume)
 
 
 def _volumes(structures: Iterable[Structure]) -> Iterator[WholeVolume]:
@@ -235,14 +240,11 @@ def _volumes(structures: Iterable[Structure]) -> Iterator[WholeVolume]:
 
 def _points(scan: Scan, geometry: PlaneGeometry, canvas: Canvas) -> Iterator[Point]:
     """Landmarks whose voxel lies in this slice, in stored pixels."""
-    if not scan.volume.oriented:
-        return
-    step = np.asarray(geometry.to_patient, dtype=np.float64)
+    axis = native_axes(scan.volume.affine, geometry.plane)[0][0]
     for concept, fact, voxel in scan.landmarks:
-        patient = scan.volume.affine @ np.array([*voxel, 1.0])
-        solved, *_ = np.linalg.lstsq(step[:, :2], patient[:3] - step[:, 2], rcond=None)
-        if np.linalg.norm(step[:, :2] @ solved + step[:, 2] - patient[:3]) > 1e-3:
+        if voxel[axis] != geometry.native_index:
             continue
-        x, y = (solved + 0.5) * np.array(canvas.scale)
-        ras = (float(patient[0]), float(patient[1]), float(patient[2]))
-        yield Point(concept, (float(x), float(y)), fact, ras)
+        x, y = geometry.point_of(voxel)
+        r, a, s = (float(value) for value in (scan.volume.affine @ np.array([*voxel, 1.0]))[:3])
+        xy = (x * canvas.scale[0], y * canvas.scale[1])
+        yield Point(concept, xy, fact, (r, a, s) if scan.volume.oriented else None)

@@ -1,0 +1,287 @@
+"""Build: the stages of one corpus as plain methods, each leaving a store that the next one reads."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from medloom.flows.check import Resolved, ResolvedSource, resolve_root
+from medloom.flows.listing import Listing, list_source
+from medloom.flows.progress import Progress
+from medloom.flows.recipe import CODECS, Recipe, versions
+from medloom.flows.store import Store, write_whole
+from medloom.flows.unit import PATIENT_KEY, UnitReport, Work, run_unit, slot_of
+from medloom.flows.workers import Workers
+from medloom.schemas.errors import BuildError
+from medloom.schemas.identity import digest
+
+if TYPE_CHECKING:
+    from medloom.flows.assemble import Placed
+    from medloom.flows.corpus import Decisions
+    from medloom.flows.judge import Drop, FilterSpec
+    from medloom.flows.shards import UnitPlace
+
+
+@dataclass
+class SourceState:
+    """What is known of one source while the build goes on; `reports` and `folders` are in the partitions' order."""
+
+    resolved: ResolvedSource
+    root: Path
+    listing: Listing | None = None
+    recipe: Recipe | None = None
+    reports: list[UnitReport] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.resolved.card.source
+
+
+class Build:
+    """One build. The stages are `list_one` and `convert_one` for each source, then `decide`, `assemble`, `finish`."""
+
+    def __init__(self, resolved: Resolved, store: Store, workers: Workers, progress: Progress, began: float) -> None:
+        self.catalog = resolved.catalog
+        self.resolved = resolved
+        self.store = store
+        self.workers = workers
+        self.progress = progress
+        self.started = began
+        self.seconds: dict[str, float] = {}
+        self.filters: tuple[FilterSpec, ...] = _versioned_filters(resolved)
+        self.tasks = _versioned_tasks(resolved)
+        self.words = words_digest()
+        self.versions = versions()
+        self.sources = {source.card.source: self._state(source) for source in resolved.sources}
+        self.decisions: Decisions | None = None
+        self.shards: list[Placed] = []
+        self._clock = threading.Lock()
+
+    def _state(self, source: ResolvedSource) -> SourceState:
+        root = resolve_root(source.use, source.card, self.resolved.folder, self.store.phantoms)
+        return SourceState(source, root)
+
+    # ---- stages -------------------------------------------------------------------------------------------------
+
+    def list_one(self, name: str) -> None:
+        """Names what the source holds; decodes nothing. Raises BuildError where too much of it is refused."""
+        state = self.sources[name]
+        card, use = state.resolved.card, state.resolved.use
+        converter = state.resolved.converter
+        with self._timed("list"), self.progress.bar(f"{name}: list", "samples") as bar:
+            found = self._counted(converter.samples(state.root, card), bar)
+            state.listing = list_source(found, card, self.store.samples(name), self.catalog.unit_samples, use.limit)
+            state.recipe = self._recipe(state, state.listing, converter.version)
+        self._check_refused(state)
+
+    def convert_one(self, name: str) -> None:
+        """Converts and synthesizes every partition of the source that isn't done yet, and judges it."""
+        state = self.sources[name]
+        assert state.listing is not None and state.recipe is not None
+        listing = state.listing
+        reports: dict[str, UnitReport] = {}
+        drops: dict[str, tuple[Drop, ...]] = {}
+        with self._timed("convert"), self.progress.bar(f"{name}: convert", "samples", listing.samples) as bar:
+            for report, dropped in self.workers.map(_run_and_judge, self._works(state)):
+                reports[report.slot] = report
+                drops[report.slot] = dropped
+                self.progress.advance(bar, report.samples)
+        slots = [slot_of(state.recipe, partition) for partition in listing.partitions]
+        state.reports = [reports[slot] for slot in slots]
+        state.folders = [self.store.unit(name, slot) for slot in slots]
+        state.drops = [drop for slot in slots for drop in drops[slot]]
+        self._check_refused(state)
+        write_whole(self.store.work / "recipes" / f"{name}.json", msgspec.json.encode(state.recipe))
+
+    def decide(self) -> None:
+        """Runs the corpus-scope filters and the split, and asserts that no patient or picture is in two splits."""
+        from medloom.flows.corpus import decide
+
+        with self._timed("filter and split"), self.progress.bar("corpus: filter and split", "records") as bar:
+            drops = [drop for state in self.sources.values() for drop in state.drops]
+            self.decisions = decide(self.folders, drops, self.filters, self.catalog.split)
+            self.progress.advance(bar, len(self.decisions.records))
+        if self.decisions.kept.is_empty():
+            raise BuildError(
+                "no record is left: every source gave none, or the filters dropped all; see `medloom plan`"
+            )
+
+    def assemble(self) -> None:
+        """Writes the shards that aren't there yet."""
+        from medloom.flows.assemble import assemble
+
+        assert self.decisions is not None
+        with self._timed("assemble"), self.progress.bar("corpus: assemble", "shards") as bar:
+            for placed in assemble(self.store, self.decisions, self.places, self.catalog.shards, self.workers):
+                self.shards.append(placed)
+                self.progress.advance(bar)
+            self.shards.sort(key=lambda placed: placed.path)
+            self._assert_sources_unchanged()
+
+    def finish(self) -> None:
+        """Writes what stands beside the shards, and puts the whole corpus in place."""
+        from medloom.flows.assemble import forget_shards, place
+        from medloom.flows.leave import leave_documents
+
+        with self._timed("document"), self.progress.bar("corpus: document", "files") as bar:
+            shutil.rmtree(self.store.next, ignore_errors=True)
+            self.store.next.mkdir(parents=True)
+            place(self.store, self.shards)
+            for _ in leave_documents(self):
+                self.progress.advance(bar)
+            self.store.swap_in()
+            forget_shards(self.store, self.shards)
+            self._forget_units()
+
+    # ---- what the stages share ------------------------------------------------------------------------------------
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of all units, sources in the catalog's order, partitions in theirs."""
+        return [folder for state in self.sources.values() for folder in state.folders]
+
+    @property
+    def places(self) -> tuple[UnitPlace, ...]:
+        from medloom.flows.shards import UnitPlace
+
+        return tuple(
+            UnitPlace(folder=str(folder), root=str(state.root), key=report.key)
+            for state in self.sources.values()
+            for folder, report in zip(state.folders, state.reports, strict=True)
+        )
+
+    def _recipe(self, state: SourceState, listing: Listing, converter_version: str) -> Recipe:
+        import os
+
+        return Recipe(
+            card=state.resolved.card.model_dump(mode="json"),
+            use=state.resolved.use.model_dump(mode="json"),
+            root=str(state.root),
+            image=self.catalog.image.model_dump(mode="json"),
+            converter_version=converter_version,
+            tasks=self.tasks,
+            words=self.words,
+            release=self.catalog.release.licence,
+            census_labels=listing.labels,
+            census_regions=listing.regions,
+            codecs={name: self.versions[name] for name in CODECS},
+            keyed=digest("key", os.environ.get(PATIENT_KEY, ""), size=8),
+        )
+
+    def _works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
+        assert state.listing is not None and state.recipe is not None
+        samples = self.store.samples(state.name)
+        for partition in state.listing.partitions:
+            work = Work(
+                recipe=state.recipe,
+                partition=partition,
+                samples=str(samples / partition.name),
+                folder=str(self.store.unit(state.name, slot_of(state.recipe, partition))),
+            )
+            yield work, self.filters
+
+    def _check_refused(self, state: SourceState) -> None:
+        assert state.listing is not None
+        refused = {row.unit for row in state.listing.refused}
+        lost = sum(report.lost for report in state.reports)
+        listed = state.listing.samples + len(refused)
+        share = (len(refused) + lost) / listed if listed else 0.0
+        if listed == 0:
+            raise BuildError(f"{state.name}: nothing found in {state.root}; is it the folder that the card describes?")
+        if share > state.resolved.card.max_refused:
+            reasons = state.listing.refused[:1]
+            first = f"; the first: {reasons[0].reason}: {reasons[0].detail}" if reasons else ""
+            raise BuildError(
+                f"{state.name}: {share:.0%} of {listed} inputs refused, more than the card's "
+                f"max_refused of {state.resolved.card.max_refused:.0%}{first}"
+            )
+
+    def _assert_sources_unchanged(self) -> None:
+        for state in self.sources.values():
+            for report in state.reports:
+                for mark in report.marks:
+                    found = (state.root / mark.file).stat()
+                    if (found.st_size, found.st_mtime_ns) != (mark.size, mark.mtime_ns):
+                        self._raise_changed(state, report)
+
+    def _raise_changed(self, state: SourceState, report: UnitReport) -> None:
+        from medloom.flows.unit import unchanged
+
+        assert state.recipe is not None
+        if not unchanged(report.marks, state.recipe):
+            raise BuildError(f"{state.name}: a file changed while it was being built; run again with --resume")
+
+    def _forget_units(self) -> None:
+        """Removes units that this catalog no longer uses, once the corpus is whole."""
+        for name, state in self.sources.items():
+            used = {folder.name for folder in state.folders}
+            for folder in (self.store.work / "units" / name).iterdir():
+                if folder.name not in used:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _counted(self, found: Iterator[Any], bar: Any) -> Iterator[Any]:
+        waiting = 0
+        for item in found:
+            yield item
+            waiting += 1
+            if waiting == 1000:
+                self.progress.advance(bar, waiting)
+                waiting = 0
+        self.progress.advance(bar, waiting)
+
+    def _timed(self, stage: str) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def clock() -> Iterator[None]:
+            began = time.monotonic()
+            yield
+            with self._clock:
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - began
+
+        return clock()
+
+
+def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...]]) -> tuple[UnitReport, tuple[Drop, ...]]:
+    from medloom.flows.judge import Trial, judge_unit
+
+    work, filters = job
+    report = run_unit(work)
+    return report, judge_unit(Trial(folder=work.folder, filters=filters)).drops
+
+
+def _versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    from medloom.synthesis.registry import load_task
+
+    return tuple(
+        (name, load_task(name, params).version, params) for name, params in resolved.catalog.task_params.items()
+    )
+
+
+def _versioned_filters(resolved: Resolved) -> tuple[FilterSpec, ...]:
+    from medloom.quality.registry import load_filter
+
+    named = resolved.catalog.filter_params.items()
+    return tuple((name, load_filter(name, params).version, params) for name, params in named)
+
+
+def words_digest() -> str:
+    """Digest of every template and of the vocabulary: another wording is another corpus."""
+    from importlib.resources import files
+
+    found = []
+    for package in ("medloom.synthesis.templates", "medloom.catalogs.vocab"):
+        folder = files(package)
+        found += sorted(
+            (item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".yaml")
+        )
+    return digest("words", found)

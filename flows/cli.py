@@ -1,0 +1,140 @@
+"""The command line: each command imports what it needs when it is called, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from medloom.flows.telemetry import switch_off
+from medloom.schemas.errors import BuildError, CatalogError, MedloomError
+
+app = typer.Typer(
+    name="medloom",
+    help="Weaves public medical imaging datasets into one licensed, leak-checked vision-language corpus.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_FAILED, EXIT_WRONG, EXIT_STOPPED = 1, 2, 130
+
+CatalogFile = Annotated[Path, typer.Argument(help="The catalog, a YAML file.", show_default=False)]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME=PATH", help="Where a source lies; wins over the catalog.")
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that the corpus is left in.", show_default=False)]
+
+
+def main() -> NoReturn:
+    """The `medloom` command. Exit codes: 0 done, 1 build failed, 2 catalog or call is wrong, 130 stopped."""
+    switch_off()
+    try:
+        app(standalone_mode=True)
+    except CatalogError as error:
+        _leave(error, EXIT_WRONG)
+    except (BuildError, MedloomError) as error:
+        _leave(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("stopped; the same command with --resume goes on where this one was", file=sys.stderr)
+        sys.exit(EXIT_STOPPED)
+    sys.exit(0)
+
+
+def _leave(error: Exception, code: int) -> NoReturn:
+    print(f"medloom: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def build(
+    catalog: CatalogFile,
+    out: Out,
+    workers: Annotated[int, typer.Option(min=0, help="Ray workers; 0 builds in this process, without Ray.")] = -1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with, or bring up to date, what is in --out.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier build left and begin again.")] = False,
+    source: Sources = None,
+    work: Annotated[Path | None, typer.Option(help="Where unfinished work is kept; beside --out by default.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster to join.")] = None,
+) -> None:
+    """Build the corpus that a catalog describes."""
+    from medloom.flows.run import run_build
+
+    run_build(catalog, out, _pairs(source), _workers(workers), resume, fresh, work, ray_address)
+
+
+@app.command()
+def check(catalog: CatalogFile, source: Sources = None) -> None:
+    """Find every mistake in a catalog and its cards, before any work."""
+    from medloom.flows.check import check as find_problems
+    from medloom.flows.check import render_problems
+
+    problems = find_problems(catalog, _pairs(source))
+    print(render_problems(problems))
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(EXIT_WRONG)
+
+
+@app.command()
+def plan(catalog: CatalogFile, out: Out, source: Sources = None, work: Path | None = None) -> None:
+    """Say what a build would do and redo, and why."""
+    from medloom.flows.plan import plan_build
+
+    plan_build(catalog, out, _pairs(source), work)
+
+
+@app.command()
+def trace(
+    record: Annotated[str, typer.Argument(help="A record's id, or the beginning of one.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The corpus to look in.")] = Path("build/quickstart"),
+) -> None:
+    """Tell a record's whole story: source file, annotation, transform, template, verdicts."""
+    from medloom.flows.trace import tell
+
+    print(tell(record, out))
+
+
+@app.command()
+def phantom(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Another seed is another clinic; the same seed gives the same bytes.")] = 7,
+) -> None:
+    """Write a small made-up clinic with complete ground truth, in native layouts. It is not real data."""
+    from medloom.flows.phantom_command import write_phantom
+
+    print(write_phantom(folder, seed))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    import importlib.metadata
+
+    print(importlib.metadata.version("medloom"))
+
+
+def _pairs(entries: list[str] | None) -> dict[str, str]:
+    found = {}
+    for entry in entries or []:
+        name, equals, path = entry.partition("=")
+        if not (name and equals and path):
+            raise CatalogError(f"--source {entry!r}: it is --source NAME=PATH")
+        found[name] = path
+    return found
+
+
+def _workers(asked: int) -> int:
+    """One worker for each core that this process may use, unless a number was asked for."""
+    import os
+
+    return (
+        asked
+        if asked >= 0
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )

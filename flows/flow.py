@@ -1,0 +1,60 @@
+"""Flow: the stages of a build as Prefect tasks in this process's threads; the partitions are Ray's."""
+
+from __future__ import annotations
+
+import os
+
+from medloom.flows.build import Build
+
+SETTINGS = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    "PREFECT_CLI_PROMPT": "false",
+}
+"""Set unless the user has set them: the embedded server may need more than its default 20 s on a small machine."""
+
+
+def run_on_prefect(build: Build) -> None:
+    """Runs the build as a Prefect flow: with the server of PREFECT_API_URL, or an embedded one where there is none.
+
+    Sources go side by side, each listed and then converted; the corpus-level stages follow one after another.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from prefect import flow, task
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    names = list(build.sources)
+    listed = task(build.list_one, name="list", task_run_name="list {name}", cache_policy=None)
+    converted = task(build.convert_one, name="convert", task_run_name="convert {name}", cache_policy=None)
+    stages = [
+        task(stage, name=name, cache_policy=None)
+        for name, stage in (
+            ("filter and split", build.decide),
+            ("assemble", build.assemble),
+            ("document", build.finish),
+        )
+    ]
+
+    def steps(corpus: str, version: str) -> None:
+        found = [listed.submit(name) for name in names]
+        done = [converted.submit(name, wait_for=[before]) for name, before in zip(names, found, strict=True)]
+        for future in done:
+            future.result()
+        for stage in stages:
+            stage()
+
+    runner = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
+    run = flow(steps, name="medloom build", flow_run_name="{corpus} {version}", task_runner=runner)
+    run(build.catalog.corpus, build.catalog.version)
+
+
+def run_here(build: Build) -> None:
+    """The same stages one after another in this process: no Prefect, no Ray, the same bytes."""
+    for name in build.sources:
+        build.list_one(name)
+        build.convert_one(name)
+    build.decide()
+    build.assemble()
+    build.finish()

@@ -1,0 +1,79 @@
+"""Plan: what a build would do and redo, and why, without doing it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from medloom.flows.build import Build
+from medloom.flows.recipe import Recipe
+from medloom.flows.store import Store, read_json
+from medloom.flows.unit import UnitReport, slot_of, unchanged
+
+
+class SourcePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One source: how many units are done and hold, how many are to do, and why."""
+
+    source: str
+    samples: int
+    refused: int
+    units: int
+    done: int
+    why: tuple[str, ...]
+
+
+def plan_source(build: Build, name: str) -> SourcePlan:
+    """Lists the source (cheap) and holds its units against what the store has."""
+    build.list_one(name)
+    state = build.sources[name]
+    assert state.listing is not None and state.recipe is not None
+    done, missing, changed = 0, 0, 0
+    for partition in state.listing.partitions:
+        folder = build.store.unit(name, slot_of(state.recipe, partition))
+        report = read_json(folder / "unit.json", UnitReport)
+        if not isinstance(report, UnitReport):
+            missing += 1
+        elif unchanged(report.marks, state.recipe):
+            done += 1
+        else:
+            changed += 1
+    why = []
+    if missing:
+        why.append(f"{missing} of {len(state.listing.partitions)} units: {_why(build.store, state.recipe)}")
+    if changed:
+        why.append(f"{changed} units: a file that they read has changed")
+    return SourcePlan(
+        source=name,
+        samples=state.listing.samples,
+        refused=len(state.listing.refused),
+        units=len(state.listing.partitions),
+        done=done,
+        why=tuple(why),
+    )
+
+
+def _why(store: Store, recipe: Recipe) -> str:
+    before = read_json(store.work / "recipes" / f"{recipe.source.source}.json", Recipe)
+    if not isinstance(before, Recipe):
+        return "not built yet"
+    if before.digest == recipe.digest:
+        return "not finished yet, or the source's samples have changed"
+    old, new = msgspec.structs.asdict(before), msgspec.structs.asdict(recipe)
+    parts = [name for name in new if name != "root" and old[name] != new[name]]
+    inner = [
+        f"{name}.{key}" if isinstance(new[name], dict) else name
+        for name in parts
+        for key in (sorted({*old[name], *new[name]}) if isinstance(new[name], dict) else [""])
+        if not isinstance(new[name], dict) or old[name].get(key) != new[name].get(key)
+    ]
+    return f"changed since the last build: {', '.join(inner)}"
+
+
+def render_plan(plans: list[SourcePlan]) -> str:
+    """One line for each source, and the reasons below it."""
+    lines = []
+    for plan in plans:
+        todo = plan.units - plan.done
+        what = "nothing to do" if not todo else f"{todo} of {plan.units} units to do"
+        lines.append(f"{plan.source}: {plan.samples:,} samples, {plan.refused:,} refused at listing; {what}")
+        lines += [f"  {reason}" for reason in plan.why]
+    return "\n".join(lines)

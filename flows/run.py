@@ -1,0 +1,102 @@
+"""Run: one build from the command line's words to the summary that it ends with."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medloom.flows.progress import progress_for
+from medloom.flows.store import Store
+from medloom.flows.workers import Workers
+from medloom.schemas.errors import BuildError, CatalogError
+
+if TYPE_CHECKING:
+    from medloom.flows.build import Build
+    from medloom.flows.check import Resolved
+
+
+def run_build(
+    catalog: Path,
+    out: Path,
+    sources: dict[str, str],
+    workers: int = 0,
+    resume: bool = False,
+    fresh: bool = False,
+    work: Path | None = None,
+    ray_address: str | None = None,
+) -> Build:
+    """Checks the catalog, builds the corpus into `out`, prints the summary, and returns the finished build.
+
+    Raises CatalogError before any work, BuildError where the build can't go on.
+    """
+    began = time.monotonic()
+    resolved = checked(catalog, sources)
+    store = Store.beside(out, work)
+    if fresh:
+        shutil.rmtree(store.work, ignore_errors=True)
+    elif not resume and (store.out.exists() or store.work.exists()):
+        raise CatalogError(f"{out} holds an earlier build: --resume goes on with it, --fresh begins again")
+    with store.locked(), Workers(workers, ray_address) as crew, progress_for(sys.stderr) as progress:
+        from medloom.flows.build import Build
+
+        build = Build(resolved, store, crew, progress, began)
+        _run(build)
+    print(summary(build))
+    return build
+
+
+def checked(catalog: Path, sources: dict[str, str]) -> Resolved:
+    """The catalog with everything that it names. Raises CatalogError with all problems where there is an error."""
+    from medloom.flows.check import check, read_catalog, render_problems
+
+    problems = check(catalog, sources)
+    if any(problem.severity == "error" for problem in problems):
+        raise CatalogError(f"{catalog} can't be built:\n{render_problems(problems)}")
+    return read_catalog(catalog, sources)
+
+
+def _run(build: Build) -> None:
+    from medloom.flows.flow import run_here, run_on_prefect
+
+    try:
+        (run_on_prefect if build.workers.count else run_here)(build)
+    except OSError as error:
+        if error.errno == 28:  # ENOSPC
+            raise BuildError(f"the disk is full ({error.filename or build.store.work}); --resume goes on") from error
+        raise
+
+
+def summary(build: Build) -> str:
+    """A table by source, and where to look next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    assert build.decisions is not None
+    table = Table(title=f"{build.catalog.corpus} {build.catalog.version}", title_justify="left")
+    for name in ("source", "samples", "refused", "pictures", "records", "dropped", "kept"):
+        table.add_column(name, justify="left" if name == "source" else "right")
+    made = Counter(build.decisions.records["source"].to_list())
+    kept = Counter(build.decisions.kept["source"].to_list())
+    rows = []
+    for name, state in build.sources.items():
+        assert state.listing is not None
+        refused = len(state.listing.refused) + sum(report.refused for report in state.reports)
+        views = sum(report.views for report in state.reports)
+        rows.append((state.listing.samples, refused, views, made[name], made[name] - kept[name], kept[name]))
+        table.add_row(name, *(f"{value:,}" for value in rows[-1]))
+    table.add_section()
+    table.add_row("all", *(f"{sum(column):,}" for column in zip(*rows, strict=True)))
+    console = Console(width=100)
+    with console.capture() as text:
+        console.print(table)
+    reused = sum(report.reused for state in build.sources.values() for report in state.reports)
+    units = sum(len(state.reports) for state in build.sources.values())
+    seconds = time.monotonic() - build.started
+    return (
+        f"{text.get()}{len(build.shards)} shards in {seconds:.1f} s; {reused} of {units} units were done before\n"
+        f"report: {build.store.out / 'report' / 'index.html'}"
+    )

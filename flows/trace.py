@@ -1,0 +1,75 @@
+"""Trace: the whole story of one record, from the source file that proves it to what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from medloom.schemas.errors import MedloomError
+
+
+def tell(record: str, out: Path) -> str:
+    """The story, as text. `record` is an id or the beginning of one. Raises MedloomError where none or several fit."""
+    import polars as pl
+
+    path = out / "lineage.parquet"
+    if not path.is_file():
+        raise MedloomError(f"{out} holds no lineage.parquet: build the corpus first, or give --out")
+    found = pl.scan_parquet(path).filter(pl.col("id").str.starts_with(record)).head(6).collect()
+    if found.is_empty():
+        raise MedloomError(f"no record {record!r} in {path}")
+    if len(found) > 1 and record not in found["id"]:
+        raise MedloomError(f"several records begin with {record!r}: {', '.join(found['id'][:5])}")
+    row = found.filter(pl.col("id") == record).row(0, named=True) if record in found["id"] else found.row(0, named=True)
+    return "\n".join([*_origin(row), *_evidence(row), *_making(row), *_fate(row), *_text(row, out)])
+
+
+def _origin(row: dict[str, Any]) -> list[str]:
+    return [
+        f"record    {row['id']}",
+        f"task      {row['task']} (record type {row['type']}), config {row['config']}",
+        f"source    {row['source']}, sample {row['sample']}, patient {row['patient'] or 'not known'}",
+        f"licence   {row['licence']}",
+        f"file      {row['source_file']}",
+        f"          sha256 {row['source_sha256']}",
+    ]
+
+
+def _evidence(row: dict[str, Any]) -> list[str]:
+    lines = []
+    for number, fact in enumerate(row["evidence"]):
+        value = next((str(fact[name]) for name in ("value", "number") if fact[name] is not None), "")
+        said = f"{fact['concept']} {fact['predicate']} {fact['polarity']} {value} {fact['unit'] or ''}".split()
+        lines.append(f"{'evidence' if not number else '':9} [{number}] {' '.join(said)}")
+        lines.append(f"{'':13} {fact['pointer']}" + (f"  ({fact['source_name']!r})" if fact["source_name"] else ""))
+    return lines
+
+
+def _making(row: dict[str, Any]) -> list[str]:
+    steps = row["derivation"]
+    done = [f"{name}={value}" for name, value in steps.items() if value not in (None, False)]
+    how = "the file's own bytes" if row["passthrough"] else ", ".join(done)
+    return [f"picture   {how}", f"template  {row['template']}", f"model     {row['model'] or 'none: a template'}"]
+
+
+def _fate(row: dict[str, Any]) -> list[str]:
+    if row["filter"] is None:
+        return [f"verdict   kept, in {row['split']}"]
+    return [f"verdict   dropped by {row['filter']}: {row['reason']}"]
+
+
+def _text(row: dict[str, Any], out: Path) -> list[str]:
+    """The turns, from the shard that holds them."""
+    if row["filter"] is not None:
+        return []
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for shard in sorted((out / "data" / row["config"]).glob(f"{row['split']}-*.parquet")):
+        table = pq.read_table(shard, columns=["records"])
+        records = pc.list_flatten(table.column("records"))
+        at = pc.index(pc.struct_field(records, "id"), row["id"]).as_py()
+        if at >= 0:
+            turns = records[at].as_py()["turns"]
+            return [f"shard     {shard.relative_to(out)}", *(f"{turn['role']:9} {turn['text']}" for turn in turns)]
+    return []
