@@ -1,0 +1,93 @@
+"""A folder per class: ROOT/[split/]class/**/picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from medloom.converters import base
+from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.complete_names import complete_labels, known_names
+from medloom.converters.formats.files_under import RASTERS, files_under
+from medloom.converters.formats.published_split import PublishedSplit
+from medloom.converters.paths import inside
+from medloom.converters.refused import refused
+from medloom.schemas.card import SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Label, Media, Refusal, Sample
+
+
+class Params(base.Params):
+    """`folder` is where the pictures begin, below the root.
+
+    `levels` are the folders that name classes, once the folders of the card's split are taken out: 0 is the
+    outermost, -1 the one that the picture lies in; none, and the pictures are unlabelled. `join` makes one name of
+    several levels ("benign/adenosis") instead of a label for each.
+    """
+
+    folder: str = ""
+    suffixes: tuple[str, ...] = Field(default=RASTERS, min_length=1)
+    levels: tuple[int, ...] = (0,)
+    join: str | None = None
+
+
+class ClassFolders(Converter):
+    """Pictures whose folder names their class.
+
+    A class that the card maps to null is "unlabelled": its pictures are Samples without labels, of which nothing is
+    said to be absent either. The key is the picture's path.
+    """
+
+    Params = Params
+
+    def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+        params = Params.model_validate(card.params)
+        try:
+            files = files_under(root, params.folder, params.suffixes)
+            split = PublishedSplit(root, card)
+        except BadInput as bad:
+            yield refused(bad.file or params.folder or ".", bad)
+            return
+        drop = len(params.folder.strip("/").split("/")) if params.folder.strip("/") else 0
+        splits = set(card.split.folders) if card.split else set()
+        complete = complete_labels(card)
+        labels_of: dict[str, tuple[Label, ...] | BadInput] = {}
+        for path in files:
+            folder = path.rpartition("/")[0]
+            if folder not in labels_of:
+                labels_of[folder] = _labels(folder, drop, splits, params, card)
+            labels = labels_of[folder]
+            try:
+                if isinstance(labels, BadInput):
+                    raise labels
+                inside(root, path)
+                yield Sample(
+                    key=path,
+                    patient=card.patient_of(path, path),
+                    split=split.of(path, path),
+                    media=(Media(files=(path,)),),
+                    labels=labels,
+                    complete_labels=complete if labels else (),
+                )
+            except BadInput as bad:
+                yield refused(path, bad, path)
+
+    def gives(self, card: SourceCard) -> frozenset[Feature]:
+        if not Params.model_validate(card.params).levels:
+            return frozenset()
+        several = card.exhaustive.labels and len(known_names(card)) > 1
+        return frozenset(("labels", "absent_labels") if several else ("labels",))
+
+
+def _labels(folder: str, drop: int, splits: set[str], params: Params, card: SourceCard) -> tuple[Label, ...] | BadInput:
+    """The labels of all pictures of one folder; names that the card maps to null are left out."""
+    parts = [part for part in folder.split("/")[drop:] if part and part not in splits]
+    try:
+        names = [parts[level] for level in params.levels]
+    except IndexError:
+        return BadInput("no_class_folder", f"the folder {folder or '.'!r} has no level {params.levels}")
+    if params.join is not None and names:
+        names = [params.join.join(names)]
+    return tuple(Label(name=name, pointer=f"{folder}/") for name in names if card.labels.get(name, "") is not None)

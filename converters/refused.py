@@ -1,0 +1,25 @@
+"""Refusals: what a converter yields where an input can't be used."""
+
+from __future__ import annotations
+
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Refusal
+
+
+def refused(unit: str, bad: BadInput, file: str | None = None) -> Refusal:
+    """The quarantine row of a BadInput that was met while listing; `file` is said where the error names none.
+
+    Bytes of a file name that are no UTF-8 are written as escapes, since the row itself is stored as UTF-8.
+    """
+    found = bad.file or file
+    return Refusal(
+        unit=_written(unit),
+        reason=bad.reason,
+        detail=_written(bad.detail),
+        file=None if found is None else _written(found),
+        stage="list",
+    )
+
+
+def _written(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
