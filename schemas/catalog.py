@@ -13,22 +13,27 @@ Access = Literal["open", "registration", "credentialed"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Release(_Part):
     """Under which licence the corpus may be released, and to whom."""
 
     licence: str
+    """SPDX id under which the corpus is released."""
     to: Literal["public", "gated", "private"] = "public"
+    """Who may get it."""
 
 
 class ViewPolicy(_Part):
     """Which slices of a volume become views, at most `per_volume` of them."""
 
     policy: Literal["largest_area", "every_label", "even", "centre"] = "largest_area"
+    """Which slices are shown."""
     per_volume: int = Field(default=4, ge=1)
+    """At most so many slices of one volume and plane."""
     planes: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
+    """Planes to cut in."""
 
 
 class SourceUse(_Part):
@@ -36,34 +41,48 @@ class SourceUse(_Part):
     ``phantom:SEED/FOLDER``; ``--source NAME=PATH`` on the command line wins over it."""
 
     use: str
+    """Name of a source card."""
     path: str | None = None
+    """Folder of the dataset."""
     views: ViewPolicy = ViewPolicy()
+    """Which slices of its volumes become pictures."""
     window: WindowChoice | None = None
+    """VOI window instead of the card's."""
     limit: int | None = Field(default=None, ge=1)
+    """Use only the first so many Samples."""
     params: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the converter instead of the card's."""
 
 
 class ImageSettings(_Part):
     """How pictures are stored. Without `short_side`, native size; what fits passes through unchanged."""
 
     short_side: int | None = Field(default=None, ge=32)
+    """Pixels of the shorter side; without, native size."""
     keep_if_smaller: bool = True
+    """Never enlarge."""
     reencode: Literal["png", "jpeg"] = "png"
+    """Format of pictures whose pixels change."""
     quality: int = Field(default=90, ge=1, le=100)
+    """JPEG quality, where re-encoded so."""
 
 
 class Synthesis(_Part):
     """Which engine phrases. Only templates so far."""
 
     engine: Literal["none"] = "none"
+    """Who phrases: nobody but the templates."""
 
 
 class SplitSettings(_Part):
     """Who goes where. Patients are whole; near-duplicate pictures stay together."""
 
     by: Literal["patient", "study", "sample"] = "patient"
+    """What is never torn apart."""
     ratios: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    """Share of each split; they sum to 1."""
     respect_published: bool = True
+    """Keep what the source has published as its split."""
 
     @field_validator("ratios")
     @classmethod
@@ -77,25 +96,40 @@ class Shards(_Part):
     """Shard borders: a shard ends at `rows` rows or `max_mb` megabytes, whichever comes first."""
 
     rows: int = Field(default=600, ge=1)
+    """Most rows of a shard."""
     max_mb: int = Field(default=500, ge=1)
+    """Most megabytes of a shard."""
 
 
 class Catalog(_Part):
     """The recipe of one corpus. `tasks` and `filters` are names, or one-key mappings of a name to its parameters."""
 
     corpus: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Name of the corpus."""
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    """Its version, MAJOR.MINOR.PATCH."""
     title: str = ""
+    """Title of the dataset card."""
     description: str = ""
+    """What the corpus is for."""
     release: Release
+    """Licence and audience."""
     sources: tuple[SourceUse, ...] = Field(min_length=1)
+    """What it is made of."""
     tasks: tuple[str | dict[str, dict[str, Any]], ...] = Field(min_length=1)
+    """Which records are made: names, or a name with its parameters."""
     image: ImageSettings = ImageSettings()
+    """How pictures are stored."""
     synthesis: Synthesis = Synthesis()
+    """Which engine phrases."""
     filters: tuple[str | dict[str, dict[str, Any]], ...] = ()
+    """What a record has to pass, in this order: names, or a name with its parameters."""
     split: SplitSettings = SplitSettings()
+    """Who goes to train, validation and test."""
     shards: Shards = Shards()
+    """Where a shard ends."""
     unit_samples: int = Field(default=256, ge=1)
+    """Pictures of one unit of work; a volume counts as many."""
 
     @property
     def task_params(self) -> dict[str, dict[str, Any]]:
