@@ -1,1 +1,1 @@
-"""."""
+"""The documents that a corpus carries: dataset card, NOTICE and Croissant metadata."""

@@ -1,0 +1,87 @@
+"""The report as one HTML page that needs nothing else: no network, no file beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from medloom.flows import wording
+from medloom.flows.figures import CorpusFigures, open_books
+from medloom.flows.plain_text import plain_text
+from medloom.flows.record_types import record_type
+from medloom.flows.report.chart import HEIGHT, LEFT, WIDTH, histogram_chart, segments
+from medloom.flows.report.contact_sheet import contact_sheets
+from medloom.flows.report.funnel import funnel_groups
+from medloom.flows.report.letter_test import letter_test
+from medloom.flows.report.tally import SPLITS, crossing, tallies
+
+QUARANTINE_ROWS, CLASH_ROWS, BALANCE_ROWS, EXAMPLES = 400, 60, 60, 12
+
+
+def render_report(figures: CorpusFigures) -> str:
+    """The whole page. The same figures give the same text; `figures.run` is all of it that a clock has touched.
+
+    Everything that comes from a source is escaped, and a Content-Security-Policy names the digests of the page's own
+    style and script, so that a browser runs nothing else and fetches nothing.
+    """
+    style, script = _part("report.css"), _part("report.js")
+    return _environment().get_template("page.html").render(
+        f=figures,
+        style=Markup(style),
+        script=Markup(script),
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+        groups=funnel_groups(figures.funnel),
+        tables=tallies(figures),
+        crossing=crossing(figures),
+        charts=[histogram_chart(histogram) for histogram in figures.histograms],
+        letter_test=letter_test(figures.letters),
+        contact=contact_sheets(figures),
+        wrong=open_books(figures),
+        phantoms={source.source for source in figures.sources if source.phantom},
+        phantom_records=sum(source.records for source in figures.sources if source.phantom),
+        chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+        splits=SPLITS,
+        limits={"quarantine": QUARANTINE_ROWS, "clashes": CLASH_ROWS, "balance": BALANCE_ROWS, "examples": EXAMPLES},
+    )
+
+
+def _part(name: str) -> str:
+    return files("medloom.flows.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """As a Content-Security-Policy states it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _shown(value: Any) -> Any:
+    """Applied to every value before it is escaped: strangers' text loses what can't be shown."""
+    return plain_text(value, 4000) if type(value) is str else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_part),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "whole": wording.whole,
+        "decimal": wording.decimal,
+        "size": wording.size,
+        "duration": wording.duration,
+        "cut": plain_text,
+        "record_type": record_type,
+    }
+    environment.globals |= {"share": wording.share, "segments": segments}
+    return environment
