@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
 import struct
 from typing import Literal
 
 import msgspec
 
+from medloom.converters.pixels.exif import app1_orientation, png_orientation
 from medloom.schemas.errors import BadInput
 
 RasterFormat = Literal["jpeg", "png", "tiff", "bmp", "gif", "webp", "ppm", "jpeg2000"]
@@ -23,14 +23,13 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 # Everything else may name a patient, an author or a place, and changes no pixel.
 PNG_KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT pHYs bKGD cICP".split())
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([1-8])")
 
 
 class RasterInfo(msgspec.Struct, frozen=True):
     """The header of a 2D file.
 
-    `width` and `height` are as stored; `upright` gives them after the EXIF orientation. `channels` counts alpha, and
-    a palette counts as 3. `scan` is where the compressed pixels of a JPEG begin. `web` says that any browser
+    `width` and `height` are as stored, of a TIFF upright; `upright` gives them after the EXIF orientation.
+    `channels` counts alpha, and a palette counts as 3. `scan` is where the compressed pixels of a JPEG begin. `web` says that any browser
     shows these bytes as they are. `has_metadata` says that segments or chunks precede or follow the pixels that
     could tell who, where or when.
     """
@@ -102,7 +101,7 @@ def _jpeg(data: bytes) -> RasterInfo:
             if not keeps_segment(data, at):
                 metadata = True
                 if marker == 0xE1 and orientation == 1:
-                    orientation = _app1_orientation(data[at + 4 : end])
+                    orientation = app1_orientation(data[at + 4 : end])
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             if at + 10 > size:
                 break
@@ -124,34 +123,6 @@ def keeps_segment(data: bytes, at: int) -> bool:
     return marker == 0xEE and data[at + 4 : at + 9] == b"Adobe"
 
 
-def _app1_orientation(payload: bytes) -> int:
-    if payload[:6] in (b"Exif\0\0", b"Exif\0\xff"):
-        return tiff_orientation(payload[6:])
-    return _xmp_orientation(payload)
-
-
-def _xmp_orientation(payload: bytes) -> int:
-    found = _XMP_ORIENTATION.search(payload)
-    return int(found[1]) if found else 1
-
-
-def tiff_orientation(block: bytes) -> int:
-    """Tag 274 of the first directory of an EXIF block; 1 where it is absent or makes no sense (TIFF 6.0)."""
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
-    if order is None or len(block) < 10:
-        return 1
-    (first,) = struct.unpack_from(order + "I", block, 4)
-    if first + 2 > len(block):
-        return 1
-    (count,) = struct.unpack_from(order + "H", block, first)
-    for at in range(first + 2, min(first + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", block, at)
-        if tag == 0x0112:
-            (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), block, at + 8)
-            return value if 1 <= value <= 8 else 1
-    return 1
-
-
 def _png(data: bytes) -> RasterInfo:
     """Walks all chunks: what follows the pixels may be metadata, and without IEND the file is not whole."""
     if data[12:16] != b"IHDR" or len(data) < 33:
@@ -171,7 +142,7 @@ def _png(data: bytes) -> RasterInfo:
             if kind not in PNG_KEPT:
                 metadata = True
                 if orientation == 1:
-                    orientation = _png_orientation(kind, data[at + 8 : end - 4])
+                    orientation = png_orientation(kind, data[at + 8 : end - 4])
                 if kind == b"acTL":
                     frames = int.from_bytes(data[at + 8 : at + 12], "big")
             elif kind == b"tRNS":
@@ -185,32 +156,6 @@ def _png(data: bytes) -> RasterInfo:
         palette=colour == 3, alpha=alpha, interlaced=data[28] == 1, frames=frames,
         has_metadata=metadata or at + 12 < size, web=bits <= 8,
     )  # fmt: skip
-
-
-def _png_orientation(kind: bytes, payload: bytes) -> int:
-    if kind == b"eXIf":
-        return tiff_orientation(payload)
-    if kind in (b"iTXt", b"tEXt") and payload.startswith(b"XML:com.adobe.xmp"):
-        return _xmp_orientation(payload)
-    if kind in (b"zTXt", b"tEXt", b"iTXt") and payload.startswith(b"Raw profile type "):
-        return _raw_profile_orientation(payload)
-    return 1
-
-
-def _raw_profile_orientation(payload: bytes) -> int:
-    """ImageMagick's EXIF as hexadecimal text: the name, the length, then the bytes."""
-    import zlib
-
-    name, _, text = payload.partition(b"\0")
-    if not name.endswith((b"exif", b"APP1")):
-        return 1
-    try:
-        if text[:1] == b"\0":
-            text = zlib.decompressobj().decompress(text[1:], 1 << 20)
-        block = bytes.fromhex(b"".join(text.strip().split(b"\n")[2:]).decode("ascii"))
-    except (zlib.error, ValueError):
-        return 1
-    return tiff_orientation(block[6:] if block.startswith(b"Exif\0\0") else block)
 
 
 def _other(data: bytes) -> RasterInfo:
@@ -247,5 +192,8 @@ def _tiff_bits(image: object) -> tuple[int, ...]:
 
 
 def _pillow_orientation(image: object) -> int:
+    """What is left to apply: of a TIFF nothing, its readers turn it themselves and Pillow states its upright size."""
+    if image.format == "TIFF":  # type: ignore[attr-defined]
+        return 1
     value = image.getexif().get(0x0112, 1)  # type: ignore[attr-defined]
     return int(value) if value in range(1, 9) else 1

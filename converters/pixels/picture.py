@@ -18,6 +18,7 @@ from medloom.converters.pixels.raster import (
     decode_jpeg,
     decode_samples,
     flatten,
+    opaque,
     reduce_grey,
     reduction,
     upright,
@@ -28,8 +29,6 @@ from medloom.converters.pixels.window import Window, apply_window, percentile_wi
 
 HASH_SIDE = 64  # the reduced grey picture, of which hash and statistics are taken, keeps this many pixels
 DARK, BRIGHT = 10, 245  # grey levels up to and from which a pixel counts as black or as white
-
-_RAMP = np.arange(256, dtype=np.float64)
 
 
 class PicturePolicy(msgspec.Struct, frozen=True):
@@ -145,11 +144,6 @@ def target_size(width: int, height: int, policy: PicturePolicy) -> tuple[int, in
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def opaque(samples: NDArray[Any]) -> bool:
-    """Whether nothing of the picture is transparent."""
-    return samples.ndim == 2 or samples.shape[2] == 3 or bool(samples[..., 3].min() == np.iinfo(samples.dtype).max)
-
-
 def _jpeg_factor(info: RasterInfo, short_side: int, same: bool) -> int:
     """The DCT reduction to decode at: never below the target, and only where it moves no edge by half a stored pixel.
 
@@ -196,16 +190,14 @@ def _encode(
 
 
 def statistics(grey: NDArray[np.uint8]) -> PictureStats:
-    """Of an H×W grey picture; everything but `sharpness` from its histogram."""
-    counts = np.bincount(grey.ravel(), minlength=256)
-    below = counts.cumsum()
-    total = int(below[-1])
-    mean = float(counts @ _RAMP) / total
-    square = float(counts @ (_RAMP * _RAMP)) / total
-    low, p01, p99, high = np.searchsorted(below, (1, 0.01 * total, 0.99 * total, total)).tolist()
-    _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    """Of an H×W grey picture."""
+    counts = cv2.calcHist([grey], [0], None, [256], (0, 256)).ravel()
+    below = counts.cumsum(dtype=np.float64)
+    total = float(below[-1])
+    low, p01, p99, high = below.searchsorted((1, 0.01 * total, 0.99 * total, total)).tolist()
+    mean, std = cv2.meanStdDev(grey)
+    _, edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     return PictureStats(
-        mean=mean, std=max(0.0, square - mean * mean) ** 0.5, p01=p01, p99=p99,
-        dark_fraction=int(below[DARK]) / total, bright_fraction=1 - int(below[BRIGHT - 1]) / total,
-        min=low, max=high, sharpness=float(spread[0, 0]) ** 2,
+        mean=float(mean[0, 0]), std=float(std[0, 0]), p01=p01, p99=p99, dark_fraction=float(below[DARK]) / total,
+        bright_fraction=1 - float(below[BRIGHT - 1]) / total, min=low, max=high, sharpness=float(edges[0, 0]) ** 2,
     )  # fmt: skip

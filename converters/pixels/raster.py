@@ -24,7 +24,7 @@ from medloom.schemas.errors import BadInput
 
 __all__ = [
     "MAX_PIXELS", "RasterInfo", "decode", "decode_grey_reduced", "decode_indices", "decode_samples", "encode_jpeg",
-    "encode_png", "flatten", "probe", "resize", "resize_mask", "strip_metadata", "to_grey", "upright",
+    "encode_png", "flatten", "opaque", "probe", "resize", "resize_mask", "strip_metadata", "to_grey", "upright",
 ]  # fmt: skip
 
 Pixels = NDArray[Any]
@@ -78,7 +78,7 @@ def to_grey(array: Pixels) -> Pixels:
 
 
 def decode_samples(data: bytes, info: RasterInfo) -> Pixels:
-    """Pixels as the file has them: not turned, alpha kept as a fourth (RGBA) channel."""
+    """Pixels as the file has them: not turned, alpha kept as a last, second or fourth, channel."""
     if info.format == "jpeg" and not info.cmyk:
         array = decode_jpeg(data, info, "GRAY" if info.channels == 1 else "RGB")
         return array[..., 0] if info.channels == 1 else array
@@ -118,6 +118,8 @@ def _decode_cv2(data: bytes, info: RasterInfo) -> Pixels:
         raise BadInput("unsupported_pixels", f"{info.format} with {array.dtype} samples")
     if array.ndim == 2:
         return np.asarray(array)
+    if info.channels == 2:  # grey and alpha, which OpenCV spreads over four
+        return np.asarray(array[..., ::3])
     return np.asarray(cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGBA))
 
 
@@ -140,7 +142,10 @@ def _decode_pillow(data: bytes) -> Pixels:
 def _samples_of(image: Any) -> Pixels:
     mode = image.mode
     if mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16, copy=False)
+        deep = np.asarray(image).astype(np.uint16, copy=False)
+        tags = getattr(image, "tag_v2", {})
+        # TIFF 6.0 WhiteIsZero: Pillow turns 8 bits round, but not 16.
+        return (1 << tags[258][0]) - 1 - deep if tags.get(262) == 0 else deep
     if mode == "I":
         wide = np.asarray(image)
         if wide.min() < 0 or wide.max() > 65535:
@@ -148,7 +153,9 @@ def _samples_of(image: Any) -> Pixels:
         return wide.astype(np.uint16)
     if mode == "F":
         raise BadInput("unsupported_pixels", "floating-point samples have no white and no black: state a window")
-    if mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+    if mode == "LA":
+        return np.asarray(image)
+    if mode in ("PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if mode in ("1", "L") else "RGB"))
 
@@ -167,16 +174,21 @@ def decode_indices(data: bytes, info: RasterInfo | None = None) -> Pixels:
         raise BadInput("truncated" if "truncated" in str(error) else "corrupt", f"Pillow: {error}") from None
 
 
-def flatten(array: Pixels) -> Pixels:
-    """RGB (or the array itself) from RGBA: alpha dropped where all is opaque, else the picture laid on black."""
-    if array.ndim == 2 or array.shape[2] == 3:
-        return array
-    top = np.iinfo(array.dtype).max
-    alpha = array[..., 3]
-    if alpha.min() == top:
-        return np.ascontiguousarray(array[..., :3])
-    weighted = array[..., :3].astype(np.uint64) * alpha[..., None]
-    return ((weighted + top // 2) // top).astype(array.dtype)
+def opaque(samples: Pixels) -> bool:
+    """Whether nothing is transparent in an array whose alpha, if it has one, is the last of 2 or 4 channels."""
+    return samples.ndim == 2 or samples.shape[2] == 3 or bool(samples[..., -1].min() == np.iinfo(samples.dtype).max)
+
+
+def flatten(samples: Pixels) -> Pixels:
+    """The array without its alpha: dropped where all is opaque, else the picture laid on black."""
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return samples
+    colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+    if opaque(samples):
+        return np.ascontiguousarray(colours)
+    top = np.iinfo(samples.dtype).max
+    alpha = samples[..., -1] if colours.ndim == 2 else samples[..., 3:]
+    return ((colours.astype(np.uint64) * alpha + top // 2) // top).astype(samples.dtype)
 
 
 def upright(array: Pixels, orientation: int) -> Pixels:

@@ -167,8 +167,9 @@ def label_map(volume: Volume) -> NDArray[Any]:
     for k in range(values.shape[2]):
         plane = values[..., k]
         rounded = np.rint(plane)
-        if not (np.abs(plane - rounded) <= 1e-3).all() or (np.abs(rounded) >= 2**31).any():
-            odd = plane[~(np.abs(plane - rounded) <= 1e-3) | (np.abs(rounded) >= 2**31)]
+        with np.errstate(invalid="ignore"):
+            odd = plane[~((np.abs(plane - rounded) <= 1e-3) & (np.abs(rounded) < 2**31))]
+        if odd.size:
             raise BadInput("not_a_label_map", f"{odd.size} voxels of slice {k} are no whole number, {odd[0]!s} for one")
         whole[..., k] = rounded
     return whole
