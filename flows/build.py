@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from medloom.flows.assemble import Placed
     from medloom.flows.corpus import Decisions
     from medloom.flows.judge import Drop, FilterSpec
+    from medloom.flows.lock import SourceLock
     from medloom.flows.shards import UnitPlace
 
 
@@ -159,6 +160,16 @@ class Build:
             for folder, report in zip(state.folders, state.reports, strict=True)
         )
 
+    def source_locks(self) -> dict[str, SourceLock]:
+        """What the lock says of each source."""
+        from medloom.flows.lock import source_lock
+
+        locks = {}
+        for name, state in self.sources.items():
+            assert state.recipe is not None and state.listing is not None
+            locks[name] = source_lock(state.recipe, state.reports, len(state.listing.refused))
+        return locks
+
     def _recipe(self, state: SourceState, listing: Listing, converter_version: str) -> Recipe:
         import os
 
@@ -191,10 +202,10 @@ class Build:
 
     def _check_refused(self, state: SourceState) -> None:
         assert state.listing is not None
-        refused = {row.unit for row in state.listing.refused}
-        lost = sum(report.lost for report in state.reports)
-        listed = state.listing.samples + len(refused)
-        share = (len(refused) + lost) / listed if listed else 0.0
+        refused = sum(not row.part for row in state.listing.refused)
+        lost = sum(count for report in state.reports for reason, count in report.lost.items() if reason != "licence")
+        listed = state.listing.samples + refused
+        share = (refused + lost) / listed if listed else 0.0
         if listed == 0:
             raise BuildError(f"{state.name}: nothing found in {state.root}; is it the folder that the card describes?")
         if share > state.resolved.card.max_refused:

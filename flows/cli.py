@@ -82,9 +82,9 @@ def check(catalog: CatalogFile, source: Sources = None) -> None:
 @app.command()
 def plan(catalog: CatalogFile, out: Out, source: Sources = None, work: Path | None = None) -> None:
     """Say what a build would do and redo, and why."""
-    from medloom.flows.plan import plan_build
+    from medloom.flows.plan import plan_build, render_plan
 
-    plan_build(catalog, out, _pairs(source), work)
+    print(render_plan(plan_build(catalog, out, _pairs(source), work)))
 
 
 @app.command()
@@ -104,9 +104,13 @@ def phantom(
     seed: Annotated[int, typer.Option(help="Another seed is another clinic; the same seed gives the same bytes.")] = 7,
 ) -> None:
     """Write a small made-up clinic with complete ground truth, in native layouts. It is not real data."""
-    from medloom.flows.phantom_command import write_phantom
+    from medloom.converters.phantom.clinic import write_clinic
 
-    print(write_phantom(folder, seed))
+    if folder.exists() and any(folder.iterdir()):
+        raise CatalogError(f"{folder} is not empty")
+    clinic = write_clinic(folder, seed)
+    print(f"{folder}: a phantom clinic, not real data; its truth is in {folder / 'truth.json'}")
+    del clinic
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from medloom.flows.build import Build
 
@@ -23,19 +24,18 @@ def run_on_prefect(build: Build) -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from prefect import flow, task
-    from prefect.task_runners import ThreadPoolTaskRunner
+    from prefect.cache_policies import NO_CACHE
+    from prefect.futures import PrefectFuture
+    from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
     names = list(build.sources)
-    listed = task(build.list_one, name="list", task_run_name="list {name}", cache_policy=None)
-    converted = task(build.convert_one, name="convert", task_run_name="convert {name}", cache_policy=None)
-    stages = [
-        task(stage, name=name, cache_policy=None)
-        for name, stage in (
-            ("filter and split", build.decide),
-            ("assemble", build.assemble),
-            ("document", build.finish),
-        )
-    ]
+    listed = task(name="list", task_run_name="list {name}", cache_policy=NO_CACHE)(build.list_one)
+    converted = task(name="convert", task_run_name="convert {name}", cache_policy=NO_CACHE)(build.convert_one)
+    stages = (
+        task(name="filter and split", cache_policy=NO_CACHE)(build.decide),
+        task(name="assemble", cache_policy=NO_CACHE)(build.assemble),
+        task(name="document", cache_policy=NO_CACHE)(build.finish),
+    )
 
     def steps(corpus: str, version: str) -> None:
         found = [listed.submit(name) for name in names]
@@ -45,8 +45,8 @@ def run_on_prefect(build: Build) -> None:
         for stage in stages:
             stage()
 
-    runner = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
-    run = flow(steps, name="medloom build", flow_run_name="{corpus} {version}", task_runner=runner)
+    runner: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
+    run = flow(name="medloom build", flow_run_name="{corpus} {version}", task_runner=runner)(steps)
     run(build.catalog.corpus, build.catalog.version)
 
 

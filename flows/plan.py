@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from pathlib import Path
+
 import msgspec
 
 from medloom.flows.build import Build
+from medloom.flows.progress import Progress
 from medloom.flows.recipe import Recipe
+from medloom.flows.run import checked
 from medloom.flows.store import Store, read_json
 from medloom.flows.unit import UnitReport, slot_of, unchanged
+from medloom.flows.workers import Workers
 
 
 class SourcePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +26,15 @@ class SourcePlan(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     done: int
     why: tuple[str, ...]
+
+
+def plan_build(catalog: Path, out: Path, sources: dict[str, str], work: Path | None = None) -> list[SourcePlan]:
+    """The plan of every source. Lists the sources, which is cheap, and writes nothing into `out`."""
+    resolved = checked(catalog, sources)
+    store = Store.beside(out, work)
+    with store.locked(), Workers(0) as here:
+        build = Build(resolved, store, here, Progress(sys.stderr), time.monotonic())
+        return [plan_source(build, name) for name in build.sources]
 
 
 def plan_source(build: Build, name: str) -> SourcePlan:

@@ -152,7 +152,7 @@ def _write(path: Path, rows: Sequence[Row], units: dict[int, UnitPlace], job: Sh
         b"huggingface": json.dumps({"info": {"features": json.loads(job.features)}}),
     }
     schema = row_schema().with_metadata(metadata)
-    stores = {number: _Unit(place) for number, place in units.items()}
+    stores = {number: open_unit(place) for number, place in units.items()}
     decoded = 0
     with pq.ParquetWriter(path, schema, **writer_options()) as writer:
         for group in _groups(rows, stores):
@@ -188,7 +188,7 @@ def _leaves(schema: pa.Schema) -> list[str]:
     return [found.column(index).path for index in range(len(found))]
 
 
-class _Unit:
+class Unit:
     """A unit's files, mapped into memory: a row costs its pages and no more."""
 
     def __init__(self, place: UnitPlace) -> None:
@@ -212,6 +212,11 @@ class _Unit:
         return data
 
 
+def open_unit(place: UnitPlace) -> Unit:
+    """The unit that lies there."""
+    return Unit(place)
+
+
 def _mapped(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
@@ -224,7 +229,7 @@ def _structs(path: Path) -> pa.StructArray:
     return batches[0].to_struct_array() if len(batches) == 1 else table.combine_chunks().to_struct_array().chunk(0)
 
 
-def _groups(rows: Sequence[Row], stores: dict[int, _Unit]) -> Iterator[list[Row]]:
+def _groups(rows: Sequence[Row], stores: dict[int, Unit]) -> Iterator[list[Row]]:
     """Rows in row groups of at most about GROUP_BYTES of pictures."""
     group: list[Row] = []
     size = 0
@@ -239,7 +244,7 @@ def _groups(rows: Sequence[Row], stores: dict[int, _Unit]) -> Iterator[list[Row]
         yield group
 
 
-def _table(rows: list[Row], stores: dict[int, _Unit], split: str, schema: pa.Schema) -> pa.Table:
+def _table(rows: list[Row], stores: dict[int, Unit], split: str, schema: pa.Schema) -> pa.Table:
     views, view_offsets = _taken([row.views for row in rows], stores, "views")
     records, record_offsets = _taken([row.records for row in rows], stores, "records")
     records = _with_split(records, split)
@@ -283,7 +288,7 @@ def _with_split(records: pa.StructArray, split: str) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(records.type))
 
 
-def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, _Unit], what: str) -> tuple[pa.StructArray, pa.Array]:
+def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, Unit], what: str) -> tuple[pa.StructArray, pa.Array]:
     """The referred rows of all units in the order of `refs`, and list offsets; one take per unit, one to order."""
     flat = [ref for several in refs for ref in several]
     offsets = [0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in ``unit.json``: the key by content, the files read, counts, and seconds of work.
 
-    `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe. `lost` are the
-    Samples of which nothing could be shown, licences aside; `silent` are the views that no task could ask about.
+    `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe. `lost` counts
+    the Samples of which nothing could be shown, by reason; `silent` are the views that no task could ask about.
     """
 
     key: str
@@ -51,7 +52,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     views: int
     records: int
     refused: int
-    lost: int
+    lost: dict[str, int]
     silent: int
     seconds: float
     reused: bool = False
@@ -84,7 +85,7 @@ def run_unit(work: Work) -> UnitReport:
         views=len(result.views),
         records=len(result.records),
         refused=len(result.refused),
-        lost=result.lost,
+        lost=dict(sorted(result.lost.items())),
         silent=result.silent,
         seconds=time.perf_counter() - started,
     )
@@ -153,7 +154,7 @@ class _Result:
         self.views: list[View] = []
         self.refused: list[Refusal] = []
         self.pictures: dict[str, bytes] = {}
-        self.lost = 0
+        self.lost: Counter[str] = Counter()
         self.silent = 0
 
     def commit(self, folder: Path, report: UnitReport) -> None:
@@ -193,10 +194,12 @@ def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], conte
         file = sample.media[0].files[0]
         row = Refusal(unit=sample.key, reason="licence", detail=refused, file=file, stage="licence")
         result.refused.append(row)
+        result.lost["licence"] += 1
         return
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
-    result.lost += not made.scenes
+    if not made.scenes:
+        result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
     for scene in made.scenes:
         records = [record for task in tasks for record in task.records(scene, context)]
         if not records:

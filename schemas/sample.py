@@ -181,10 +181,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """An input that could not be used. A converter yields it in the place of a Sample; it is quarantined."""
+    """An input that could not be used. A converter yields it in the place of a Sample; it is quarantined.
+
+    `part` says that only a part was lost (a region, a label) and that the Sample itself goes on.
+    """
 
     unit: str
     reason: str
     detail: str
     file: str | None = None
     stage: Literal["list", "convert", "synthesize", "licence"] = "list"
+    part: bool = False

@@ -29,6 +29,7 @@ class Naming:
                 reason="unmapped_label",
                 detail=f"label {name!r} is not in the card's `labels`",
                 stage="convert",
+                part=True,
             )
         return None
 

@@ -186,7 +186,7 @@ def _instances(media: Media, stage: Stage, made: Made, canvas: Canvas) -> tuple[
             found.extend(_of_region(region, media, stage, canvas))
         except BadInput as bad:
             lost.update(names)
-            made.refused.append(refusal(stage.sample, bad, region.file or region.pointer.split("#", 1)[0]))
+            made.refused.append(refusal(stage.sample, bad, region.file or region.pointer.split("#", 1)[0], part=True))
     return tuple(sorted(found, key=lambda one: (one.box[1], one.box[0], one.concept, one.box))), lost
 
 

@@ -54,14 +54,15 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
             else:
                 raise BadInput("unsupported_media", f"a {media.kind} makes no view yet", media.files[0])
         except BadInput as bad:
-            made.refused.append(refusal(sample, bad, media.files[0]))
+            made.refused.append(refusal(sample, bad, media.files[0], part=len(sample.media) > 1))
     made.refused.extend(naming.refused.values())
     return made
 
 
-def refusal(sample: Sample, bad: BadInput, file: str | None = None) -> Refusal:
-    """The quarantine row of a BadInput met while making this Sample's scenes."""
-    return Refusal(unit=sample.key, reason=bad.reason, detail=bad.detail, file=bad.file or file, stage="convert")
+def refusal(sample: Sample, bad: BadInput, file: str | None = None, part: bool = False) -> Refusal:
+    """The quarantine row of a BadInput met while making this Sample's scenes; `file` where the error names none."""
+    found = bad.file or file
+    return Refusal(unit=sample.key, reason=bad.reason, detail=bad.detail, file=found, stage="convert", part=part)
 
 
 def _acquisition(sample: Sample, origin: Origin) -> Acquisition:

@@ -97,7 +97,7 @@ def _masks(
             yield from _of_region(region, volume, stage)
         except BadInput as bad:
             lost.update([region.name] if region.name is not None else [name.name for name in region.names])
-            made.refused.append(refusal(stage.sample, bad, region.file))
+            made.refused.append(refusal(stage.sample, bad, region.file, part=True))
 
 
 def _of_region(
@@ -144,7 +144,7 @@ def _landmarks(
         try:
             labels = _grid(mapped.file, volume, stage)
         except BadInput as bad:
-            made.refused.append(refusal(stage.sample, bad, mapped.file))
+            made.refused.append(refusal(stage.sample, bad, mapped.file, part=True))
             continue
         named = {name.value: name.name for name in mapped.names}
         voxels = np.argwhere(labels != 0)
