@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 
 from medloom.converters.base import Params
 from medloom.converters.formats.files_under import files_under
-from medloom.converters.formats.name_template import fields_of, fill, reverse
+from medloom.converters.formats.name_template import fields_of, matching_files, reverse
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.errors import BadInput
@@ -65,7 +64,7 @@ class MaskFinder:
         self, rule: MaskRule, values: Mapping[str, str], key: str, media: str
     ) -> Iterator[Region | Refusal | None]:
         """The rule's regions for one picture; a Refusal for a file that can't be used; None where it is not marked."""
-        for file in self._files(rule, values):
+        for file in matching_files(self._root, rule.file, values):
             self._claimed.add(file)
             try:
                 inside(self._root, file)
@@ -94,24 +93,6 @@ class MaskFinder:
                 if file not in seen and pattern.fullmatch(file):
                     seen.add(file)
                     yield refused(file, BadInput("missing_picture", "this mask belongs to no picture", file))
-
-    def _files(self, rule: MaskRule, values: Mapping[str, str]) -> list[str]:
-        path = fill(rule.file, values)
-        if "*" not in rule.file:
-            return [path]
-        folder, _, last = rule.file.rpartition("/")
-        folder = fill(folder, values)
-        pattern = re.compile(
-            re.escape(fill(last, {name: values[name] for name in fields_of(last)})).replace(r"\*", ".*")
-        )
-        try:
-            with os.scandir(self._root / folder) as listing:
-                names = sorted(
-                    entry.name for entry in listing if entry.name[0] != "." and pattern.fullmatch(entry.name)
-                )
-        except (FileNotFoundError, NotADirectoryError):
-            return [folder]  # which `inside` then says is missing
-        return [f"{folder}/{name}" if folder else name for name in names]
 
 
 def _region(rule: MaskRule, file: str, media: str) -> Region:

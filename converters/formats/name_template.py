@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -25,3 +27,22 @@ def reverse(template: str) -> re.Pattern[str]:
     for number, part in enumerate(parts):
         made.append(".+" if number % 2 else re.escape(part).replace(r"\*", "[^/]*"))
     return re.compile("".join(made))
+
+
+def matching_files(root: Path, template: str, values: Mapping[str, str]) -> list[str]:
+    """The files that a filled template names, relative to `root`, by name; ``*`` may stand in its last part.
+
+    Without ``*`` it is that one path, there or not; where the folder is missing, the folder's path, so that whoever
+    opens it says what is missing.
+    """
+    if "*" not in template:
+        return [fill(template, values)]
+    folder, _, last = template.rpartition("/")
+    folder = fill(folder, values)
+    pattern = re.compile(".*".join(re.escape(fill(part, values)) for part in last.split("*")))
+    try:
+        with os.scandir(root / folder) as listing:
+            names = sorted(entry.name for entry in listing if entry.name[0] != "." and pattern.fullmatch(entry.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return [folder]
+    return [f"{folder}/{name}" if folder else name for name in names]

@@ -1,0 +1,116 @@
+"""Medical Segmentation Decathlon and nnU-Net: dataset.json, imagesTr, labelsTr, imagesTs.
+
+Layouts: Antonelli et al., Nature Communications 13, 4128 (2022); nnU-Net v2, ``documentation/dataset_format.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from medloom.converters import base
+from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.complete_names import complete_regions
+from medloom.converters.formats.files_under import files_under
+from medloom.converters.formats.msd_index import Case, MsdIndex
+from medloom.converters.formats.published_split import PublishedSplit
+from medloom.converters.paths import inside
+from medloom.converters.refused import refused
+from medloom.schemas.card import SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import MaskName, Media, Refusal, Region, Sample
+
+RASTER_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+
+
+class Params(base.Params):
+    """`folder` is where dataset.json lies, below the root. Channels that are not wanted can be left out by name."""
+
+    folder: str = ""
+    leave_out: tuple[str, ...] = ()
+
+
+class Msd(Converter):
+    """MSD folders (4D files of several channels) and nnU-Net v2 folders (a file for each channel, ``_0000``).
+
+    Both forms of `labels` are read, value by name and name by value. Cases of imagesTr are split train, or as the
+    card says; those of imagesTs are split test, and have no masks unless labelsTs does. A training case without its
+    label map is refused. Where nnU-Net's ``ignore`` is among the names, no name is complete.
+    """
+
+    Params = Params
+
+    def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+        params = Params.model_validate(card.params)
+        folder = f"{params.folder.strip('/')}/" if params.folder.strip("/") else ""
+        try:
+            index = MsdIndex(root, f"{folder}dataset.json")
+            split = PublishedSplit(root, card)
+            labels = tuple(_label_files(root, folder))
+        except BadInput as bad:
+            yield refused(bad.file or f"{folder}dataset.json", bad)
+            return
+        used: set[str] = set()
+        keys: set[str] = set()
+        for case in index.cases(root, folder):
+            used.update([case.label] if case.label else [])
+            try:
+                if case.key in keys:
+                    raise BadInput("duplicate_key", f"case {case.key!r} stands twice", index.file)
+                keys.add(case.key)
+                yield _sample(case, index, root, card, params, split)
+            except BadInput as bad:
+                yield refused(case.key, bad, case.files[0] if case.files else index.file)
+        for label in labels:
+            if label not in used:
+                yield refused(label, BadInput("missing_picture", "this label map belongs to no case", label))
+
+    def gives(self, card: SourceCard) -> frozenset[Feature]:
+        return frozenset(("masks", "boxes", "spacing"))
+
+
+def _label_files(root: Path, folder: str) -> Iterator[str]:
+    for name in ("labelsTr", "labelsTs"):
+        try:
+            found = files_under(root, f"{folder}{name}")
+        except BadInput:
+            continue
+        yield from (file for file in found if PurePosixPath(file).suffix not in (".json", ".txt", ".csv"))
+
+
+def _sample(case: Case, index: MsdIndex, root: Path, card: SourceCard, params: Params, split: PublishedSplit) -> Sample:
+    kind: Literal["picture", "volume"] = "picture" if case.files[0].lower().endswith(RASTER_ENDINGS) else "volume"
+    wanted = [(number, name) for number, name in enumerate(index.channels) if name not in params.leave_out]
+    four_d = len(case.files) == 1 and len(index.channels) > 1
+    media: list[Media] = []
+    for place, (number, name) in enumerate(wanted):
+        file = case.files[0 if four_d or len(case.files) == 1 else number]
+        inside(root, file)
+        media.append(
+            Media(
+                key="image" if place == 0 else f"channel_{number}",
+                kind=kind,
+                files=(file,),
+                role=name,
+                frame=number if four_d else None,
+            )
+        )
+    if not media:
+        raise BadInput("no_channel", "every channel is left out", index.file)
+    regions: tuple[Region, ...] = ()
+    if case.label is not None:
+        inside(root, case.label)
+        names = tuple(MaskName(name=name, value=value) for value, name in index.names.items())
+        regions = tuple(
+            Region(kind="label_map", pointer=case.label, media=one.key, file=case.label, names=names) for one in media
+        )
+    marked = () if "ignore" in index.names.values() else index.names.values()
+    return Sample(
+        key=case.key,
+        patient=card.patient_of(case.key, case.files[0]),
+        split=split.of(case.key, case.files[0]) or case.split,
+        media=tuple(media),
+        regions=regions,
+        complete_regions=complete_regions(card, marked) if regions else (),
+    )

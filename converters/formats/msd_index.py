@@ -1,0 +1,135 @@
+"""dataset.json of the Medical Segmentation Decathlon and of nnU-Net v2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from medloom.converters.formats.files_under import files_under
+from medloom.converters.paths import inside
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Split
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: its files (one 3D or 4D file, or one for each channel), its label map, and its published split."""
+
+    key: str
+    files: tuple[str, ...]
+    label: str | None
+    split: Split
+
+
+class MsdIndex:
+    """The index as both layouts have it. `names` is by value, without 0, which is the background whatever
+    its name; `channels` in order.
+
+    Raises BadInput: what `inside` raises, ``not_json``, ``not_msd``, ``label_groups`` (region-based training, where
+    a name stands for several values: each value needs a name of its own here).
+    """
+
+    def __init__(self, root: Path, file: str) -> None:
+        self.file = file
+        try:
+            content = msgspec.json.decode(inside(root, file).read_bytes())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadInput("not_json", str(error), file) from None
+        if not isinstance(content, dict) or not isinstance(content.get("labels"), dict):
+            raise BadInput("not_msd", "dataset.json has no `labels`", file)
+        self._content: dict[str, Any] = content
+        self.names = _names(content["labels"], file)
+        channels = content.get("channel_names") or content.get("modality") or {"0": "image"}
+        if not isinstance(channels, dict):
+            raise BadInput("not_msd", f"channels are an object by number, not {channels!r:.80}", file)
+        order = sorted(channels, key=lambda number: (len(str(number)), str(number)))
+        self.channels = tuple(str(channels[number]) for number in order)
+        ending = content.get("file_ending", ".nii.gz")
+        self._ending = str(ending)
+
+    def cases(self, root: Path, folder: str) -> Iterator[Case]:
+        """Cases that the index lists, in its order; where it lists none (nnU-Net v2), those of the folders."""
+        listed = self._content.get("training")
+        if isinstance(listed, list) and listed:
+            for entry in listed:
+                yield self._listed(entry, root, folder, "train")
+            for entry in self._content.get("test") or ():
+                yield self._listed(entry, root, folder, "test")
+            return
+        yield from self._in_folders(root, folder)
+
+    def _listed(self, entry: Any, root: Path, folder: str, split: Split) -> Case:
+        """A case of the index. nnU-Net v1 names ``case.nii.gz`` where the files are ``case_0000.nii.gz`` and on."""
+        image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (entry, None)
+        path = _joined(folder, str(image))
+        key = PurePosixPath(path).name.removesuffix(self._ending)
+        numbered = tuple(
+            f"{path.removesuffix(self._ending)}_{number:04d}{self._ending}" for number in range(len(self.channels))
+        )
+        several = path.endswith(self._ending) and _is_there(root, numbered[0]) and not _is_there(root, path)
+        return Case(
+            key, numbered if several else (path,), None if label is None else _joined(folder, str(label)), split
+        )
+
+    def _in_folders(self, root: Path, folder: str) -> Iterator[Case]:
+        numbered = re.compile(r"(.+)_(\d{4})" + re.escape(self._ending))
+        splits: tuple[tuple[str, str, Split], ...] = (
+            ("imagesTr", "labelsTr", "train"),
+            ("imagesTs", "labelsTs", "test"),
+        )
+        for images, labels, split in splits:
+            found: dict[str, dict[int, str]] = {}
+            try:
+                files = files_under(root, f"{folder}{images}", (self._ending,))
+            except BadInput as bad:
+                if split == "train":
+                    raise BadInput(bad.reason, bad.detail, f"{folder}{images}") from None
+                continue
+            for file in files:
+                match = numbered.fullmatch(PurePosixPath(file).name)
+                if match is not None:
+                    found.setdefault(match[1], {})[int(match[2])] = file
+            for key in sorted(found):
+                channels = found[key]
+                paths = tuple(
+                    channels.get(number, f"{folder}{images}/{key}_{number:04d}{self._ending}")
+                    for number in range(len(self.channels))
+                )
+                label = f"{folder}{labels}/{key}{self._ending}"
+                there = split == "train" or (root / label).is_file()
+                yield Case(key, paths, label if there else None, split)
+
+
+def _is_there(root: Path, file: str) -> bool:
+    try:
+        inside(root, file)
+    except BadInput:
+        return False
+    return True
+
+
+def _joined(folder: str, path: str) -> str:
+    return folder + path.removeprefix("./")
+
+
+def _names(labels: dict[str, Any], file: str) -> dict[int, str]:
+    """Names by value, from ``{"1": "spleen"}`` or ``{"spleen": 1}``."""
+    names: dict[int, str] = {}
+    for left, right in labels.items():
+        if isinstance(right, list):
+            raise BadInput("label_groups", f"{left!r} stands for the values {right}", file)
+        by_name = isinstance(right, int)
+        value, name = (right, left) if by_name else (left, right)
+        if not str(value).lstrip("-").isdigit():
+            raise BadInput("not_msd", f"label {left!r}: {right!r} has no value", file)
+        if int(value) == 0:
+            continue
+        if int(value) in names:
+            raise BadInput("not_msd", f"value {value} has two names", file)
+        names[int(value)] = str(name)
+    return dict(sorted(names.items()))
