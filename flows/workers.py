@@ -25,10 +25,10 @@ class Workers:
         self.count = count
         self._address = address
         self._starting: Future[None] | None = None
+        # Linux ends Ray's processes when the thread that started them ends, so the thread stays until the last job.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="ray-start")
         if count:
-            starter = ThreadPoolExecutor(1, thread_name_prefix="ray-start")
-            self._starting = starter.submit(self._start)
-            starter.shutdown(wait=False)
+            self._starting = self._starter.submit(self._start)
 
     def __enter__(self) -> Workers:
         return self
@@ -40,6 +40,7 @@ class Workers:
 
         self._starting.exception()
         ray.shutdown()
+        self._starter.shutdown()
 
     def _start(self) -> None:
         import logging
