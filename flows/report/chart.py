@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import msgspec
 
@@ -59,6 +60,7 @@ class HistogramChart(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
+    unit: str
     summary: str
     columns: tuple[Column, ...]
     x_ticks: tuple[Tick, ...]
@@ -80,24 +82,25 @@ def histogram_chart(histogram: Histogram) -> HistogramChart:
     gap = min(2.0, step * 0.15)
     columns = tuple(
         Column(
-            x=coordinate(LEFT + number * step + gap / 2), y=coordinate(floor - count * unit_height),
-            width=coordinate(step - gap), height=coordinate(count * unit_height),
+            x=coordinate(LEFT + number * step + gap / 2),
+            y=coordinate(floor - count * unit_height),
+            width=coordinate(step - gap),
+            height=coordinate(count * unit_height),
             title=f"{_bin(histogram, number)}: {whole(count)}",
-        )  # fmt: skip
+        )
         for number, count in enumerate(histogram.counts)
     )
-    every = max(1, -(-bins // 5))
-    single = _single(histogram)
+    shift = 0.5 if _single(histogram) else 0.0
     x_ticks = tuple(
-        Tick(at=coordinate(LEFT + (number + (0.5 if single else 0)) * step), text=_edge(histogram, number))
-        for number in range(0, bins + (0 if single else 1), every)
+        Tick(at=coordinate(LEFT + (number + shift) * step), text=_edge(histogram, number))
+        for number in _labelled(histogram)
     )
     low, middle, mean, high = (
-        _value(histogram, value)
-        for value in (histogram.minimum, histogram.median, histogram.mean, histogram.maximum)
+        _value(histogram, value) for value in (histogram.minimum, histogram.median, histogram.mean, histogram.maximum)
     )
     return HistogramChart(
-        name=histogram.name, title=histogram.title, columns=columns, x_ticks=x_ticks,
+        name=histogram.name, title=histogram.title, unit="" if histogram.unit == "bytes" else histogram.unit,
+        columns=columns, x_ticks=x_ticks,
         y_ticks=tuple(
             Tick(at=coordinate(floor - value * unit_height), text=short(value)) for value in _levels(top)
         ),
@@ -110,7 +113,18 @@ def histogram_chart(histogram: Histogram) -> HistogramChart:
 def _single(histogram: Histogram) -> bool:
     """True where every bin is one whole number: the tick then stands under the middle of its column."""
     edges = histogram.edges
-    return all(right - left == 1 and left == int(left) for left, right in zip(edges, edges[1:], strict=False))
+    return all(right - left == 1 and left == int(left) for left, right in pairwise(edges))
+
+
+def _labelled(histogram: Histogram) -> list[int]:
+    """Edges that get a label: at most seven, at round numbers where the bins are of one width."""
+    edges = histogram.edges
+    last = len(histogram.counts) - (1 if _single(histogram) else 0)
+    width = edges[1] - edges[0]
+    even = all(abs(right - left - width) < 1e-6 * width for left, right in pairwise(edges))
+    every = next(step for step in (1, 2, 4, 5, 10, 20, 40, 50, 100, 200, last + 1) if last / step <= 5.5)
+    first = -round(edges[0] / width) % every if even else 0
+    return list(range(first, last + 1, every))
 
 
 def _bin(histogram: Histogram, number: int) -> str:
@@ -122,8 +136,7 @@ def _bin(histogram: Histogram, number: int) -> str:
 def _value(histogram: Histogram, value: float) -> str:
     if histogram.unit == "bytes":
         return size(value)
-    digits = 2 if abs(value) >= 1 else 4
-    return decimal(value, digits) + (f" {histogram.unit}" if histogram.unit else "")
+    return decimal(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4)
 
 
 def _edge(histogram: Histogram, number: int) -> str:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import msgspec
 
 from medloom.flows.figures import CorpusFigures, Example
+from medloom.flows.naming import record_type
 from medloom.flows.plain_text import plain_text
-from medloom.flows.record_types import record_type
 from medloom.flows.report.overlay import Overlay, overlay
-from medloom.flows.report.thumbnail import Thumbnail, thumbnail
+from medloom.flows.report.thumbnail import thumbnail
 from medloom.flows.wording import decimal
 from medloom.schemas.errors import BadInput
-from medloom.schemas.record import Fact, Option, Record
+from medloom.schemas.identity import digest
+from medloom.schemas.record import Fact, Option, Record, Turn
 from medloom.schemas.view import View
 
 MAX_CARDS = 60
@@ -25,19 +26,23 @@ _IMAGE = re.compile(r"[ \t]*<image>[ \t]*\n?")
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """A thumbnail that stands in the page once, under `id`, however many cards show it."""
+    """A thumbnail or a mask as data URI: it stands in the page once, under `id`, however many cards show it."""
 
     id: str
-    thumbnail: Thumbnail
+    uri: str
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """One view on a card. Where it may not or can't be shown, `withheld` says why and nothing is drawn."""
+    """One view on a card; `stored` and `mask` are ids of what stands in the page.
+
+    Where it may not or can't be shown, `withheld` says why and nothing is drawn.
+    """
 
     width: int
     height: int
     caption: str
     stored: str | None
+    mask: str | None
     withheld: str | None
     overlay: Overlay | None
 
@@ -98,8 +103,7 @@ def contact_sheets(figures: CorpusFigures) -> ContactSheets:
     cards: dict[str, list[Card]] = {task: [] for task in sorted({each.record.task for each in figures.examples})}
     for example in in_turn(figures.examples)[:MAX_CARDS]:
         new, pictures = _pictures(example, figures.concepts, stored)
-        price = sum(len(each.thumbnail.uri) for each in new)
-        price += sum(len(each.overlay.mask or "") for each in pictures if each.overlay)
+        price = sum(len(each.uri) for each in new)
         if spent + price > PICTURE_BUDGET:
             continue
         spent += price
@@ -132,23 +136,38 @@ def _pictures(
     new: dict[str, Stored] = {}
     pictures = []
     for index, view in enumerate(example.views[:PER_CARD]):
-        key: str | None = f"p-{view.sha256[:20]}"
-        withheld = None
-        if record.redistribute != "bytes" or record.access == "credentialed":
-            key, withheld = None, "the source's pixels may not be redistributed"
-        elif key not in known and key not in new:
-            try:
-                data = example.pictures[index] if index < len(example.pictures) else b""
-                new[str(key)] = Stored(id=str(key), thumbnail=thumbnail(data, view))
-            except BadInput as error:
-                key, withheld = None, str(error)
+        found, withheld = _thumbnail(example, index, view, {**known, **new})
+        over = None if found is None else overlay(record, index, view, names)
+        mask = None if over is None or over.mask is None else Stored(id=f"m-{digest(over.mask, size=8)}", uri=over.mask)
+        new |= {each.id: each for each in (found, mask) if each is not None and each.id not in known}
         pictures.append(
             Picture(
-                width=view.width, height=view.height, caption=view_caption(view), stored=key, withheld=withheld,
-                overlay=None if key is None else overlay(record, index, view, names),
-            )  # fmt: skip
+                width=view.width,
+                height=view.height,
+                caption=view_caption(view),
+                withheld=withheld,
+                overlay=over,
+                stored=None if found is None else found.id,
+                mask=None if mask is None else mask.id,
+            )
         )
     return list(new.values()), tuple(pictures)
+
+
+def _thumbnail(
+    example: Example, index: int, view: View, known: Mapping[str, Stored]
+) -> tuple[Stored | None, str | None]:
+    """The thumbnail, or why there is none."""
+    if example.record.redistribute != "bytes" or example.record.access == "credentialed":
+        return None, "the source's pixels may not be redistributed"
+    key = f"p-{digest(view.sha256, size=8)}"
+    if key in known:
+        return known[key], None
+    try:
+        data = example.pictures[index] if index < len(example.pictures) else b""
+        return Stored(id=key, uri=thumbnail(data, view).uri), None
+    except BadInput as error:
+        return None, str(error)
 
 
 def view_caption(view: View) -> str:
@@ -172,7 +191,7 @@ def view_caption(view: View) -> str:
 def _card(example: Example, pictures: tuple[Picture, ...], phantom: bool) -> Card:
     record = example.record
     closed = record.redistribute == "index" or record.access == "credentialed"
-    said = [Line(role=turn.role, text=plain_text(_IMAGE.sub("", turn.text).strip(), TEXT)) for turn in record.turns]
+    said = [Line(role=turn.role, text=plain_text(_question(record, turn), TEXT)) for turn in record.turns]
     return Card(
         record=record,
         phantom=phantom,
@@ -191,13 +210,20 @@ def _card(example: Example, pictures: tuple[Picture, ...], phantom: bool) -> Car
     )
 
 
+def _question(record: Record, turn: Turn) -> str:
+    """The turn without its ``<image>`` marks and without the lines that the card lists as options."""
+    listed = {f"{option.key}{stop} {option.text}" for option in record.options for stop in (".", ")", ":")}
+    lines = _IMAGE.sub("", turn.text).strip().split("\n")
+    return "\n".join(line for line in lines if turn.role != "user" or line.strip() not in listed).rstrip()
+
+
 def _answer(record: Record, said: list[Line]) -> str | None:
     """The scored form of the answer, where it says more than the last turn does."""
     answer = record.answer
     if answer is None:
         return None
     parts = [plain_text(answer.text, TEXT)]
-    if answer.number is not None:
+    if answer.number is not None and answer.text != decimal(answer.number, 4):
         parts.append(f"= {decimal(answer.number, 4)}{' ' + plain_text(answer.unit) if answer.unit else ''}")
     if answer.keys:
         parts.append("keys " + ", ".join(plain_text(key, 40) for key in answer.keys))

@@ -158,9 +158,7 @@ def _dot(place: Place, colours: Mapping[str, Colour], names: Mapping[str, str]) 
     assert place.point is not None
     x, y = place.point
     title = f"{_name(place, names)} ({decimal(x, 1)}, {decimal(y, 1)})"
-    return Dot(
-        x=coordinate(x), y=coordinate(y), colour=_hex(colours[place.concept]), role=place.role, title=title
-    )
+    return Dot(x=coordinate(x), y=coordinate(y), colour=_hex(colours[place.concept]), role=place.role, title=title)
 
 
 def _word(place: Place, colours: Mapping[str, Colour], names: Mapping[str, str], view: View, unit: float) -> Word:
@@ -173,7 +171,8 @@ def _word(place: Place, colours: Mapping[str, Colour], names: Mapping[str, str],
     return Word(
         x=coordinate(min(max(x2 if to_the_left else x1, 2 * unit), view.width - 2 * unit)),
         y=coordinate(min(max(baseline, size), view.height - 3 * unit)),
-        text=_name(place, names), colour=_hex(colours[place.concept]), anchor="end" if to_the_left else "start",
+        text=plain_text(_name(place, names), 28), colour=_hex(colours[place.concept]),
+        anchor="end" if to_the_left else "start",
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from medloom.flows import wording
 from medloom.flows.figures import CorpusFigures, open_books
+from medloom.flows.naming import modality_name
 from medloom.flows.plain_text import plain_text
-from medloom.flows.record_types import record_type
 from medloom.flows.report.chart import HEIGHT, LEFT, WIDTH, histogram_chart, segments
 from medloom.flows.report.contact_sheet import contact_sheets
 from medloom.flows.report.funnel import funnel_groups
@@ -30,24 +30,33 @@ def render_report(figures: CorpusFigures) -> str:
     style and script, so that a browser runs nothing else and fetches nothing.
     """
     style, script = _part("report.css"), _part("report.js")
-    return _environment().get_template("page.html").render(
-        f=figures,
-        style=Markup(style),
-        script=Markup(script),
-        style_digest=_digest(style),
-        script_digest=_digest(script),
-        groups=funnel_groups(figures.funnel),
-        tables=tallies(figures),
-        crossing=crossing(figures),
-        charts=[histogram_chart(histogram) for histogram in figures.histograms],
-        letter_test=letter_test(figures.letters),
-        contact=contact_sheets(figures),
-        wrong=open_books(figures),
-        phantoms={source.source for source in figures.sources if source.phantom},
-        phantom_records=sum(source.records for source in figures.sources if source.phantom),
-        chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
-        splits=SPLITS,
-        limits={"quarantine": QUARANTINE_ROWS, "clashes": CLASH_ROWS, "balance": BALANCE_ROWS, "examples": EXAMPLES},
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            f=figures,
+            style=Markup(style),
+            script=Markup(script),
+            style_digest=_digest(style),
+            script_digest=_digest(script),
+            groups=funnel_groups(figures.funnel),
+            tables=tallies(figures),
+            crossing=crossing(figures),
+            charts=[histogram_chart(histogram) for histogram in figures.histograms],
+            letter_test=letter_test(figures.letters),
+            contact=contact_sheets(figures),
+            wrong=open_books(figures),
+            phantoms={source.source for source in figures.sources if source.phantom},
+            phantom_records=sum(source.records for source in figures.sources if source.phantom),
+            chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+            splits=SPLITS,
+            limits={
+                "quarantine": QUARANTINE_ROWS,
+                "clashes": CLASH_ROWS,
+                "balance": BALANCE_ROWS,
+                "examples": EXAMPLES,
+            },
+        )
     )
 
 
@@ -81,7 +90,7 @@ def _environment() -> Environment:
         "size": wording.size,
         "duration": wording.duration,
         "cut": plain_text,
-        "record_type": record_type,
+        "modality": modality_name,
     }
     environment.globals |= {"share": wording.share, "segments": segments}
     return environment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from medloom.flows.figures import Cell, CorpusFigures
-from medloom.flows.record_types import record_type
+from medloom.flows.naming import modality_name, record_type
 from medloom.flows.report.chart import Segment, segments
 
 SPLITS = ("train", "validation", "test", "unsplit")
@@ -51,7 +51,7 @@ _AXES: Mapping[str, tuple[str, Callable[[Cell], str]]] = {
     "source": ("By source", lambda cell: cell.source),
     "task": ("By task", lambda cell: cell.task),
     "type": ("By record type", lambda cell: record_type(cell.type)),
-    "modality": ("By modality", lambda cell: cell.modality or "not stated"),
+    "modality": ("By modality", lambda cell: modality_name(cell.modality)),
     "config": ("By config", lambda cell: cell.config),
     "split": ("By split", lambda cell: cell.split or "unsplit"),
 }
@@ -59,9 +59,7 @@ _AXES: Mapping[str, tuple[str, Callable[[Cell], str]]] = {
 
 def tallies(figures: CorpusFigures) -> tuple[Table, ...]:
     """Records by source, task, type, modality, config and split."""
-    return tuple(
-        Table(name=name, title=title, rows=_rows(figures, name, of)) for name, (title, of) in _AXES.items()
-    )
+    return tuple(Table(name=name, title=title, rows=_rows(figures, name, of)) for name, (title, of) in _AXES.items())
 
 
 def _rows(figures: CorpusFigures, axis: str, of: Callable[[Cell], str]) -> tuple[Row, ...]:
@@ -79,9 +77,13 @@ def _rows(figures: CorpusFigures, axis: str, of: Callable[[Cell], str]) -> tuple
         ordered.sort(key=lambda item: SPLITS.index(item[0]))
     return tuple(
         Row(
-            key=key, note=notes.get(key, ""), phantom=key in phantoms, records=sum(splits.values()), splits=splits,
+            key=key,
+            note=notes.get(key, ""),
+            phantom=key in phantoms,
+            records=sum(splits.values()),
+            splits=splits,
             bar=segments(splits, most),
-        )  # fmt: skip
+        )
         for key, splits in ordered
     )
 

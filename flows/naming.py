@@ -1,4 +1,4 @@
-"""Names of the record types, by their number in `Record.type`."""
+"""Names of record types and modalities as people read them."""
 
 from __future__ import annotations
 
@@ -45,3 +45,11 @@ RECORD_TYPES: dict[int, str] = {
 def record_type(number: int) -> str:
     """The type's name, or ``type N`` for one that has none yet."""
     return RECORD_TYPES.get(number, f"type {number}")
+
+
+_MODALITIES = {"ct": "CT", "mr": "MR", "xray": "X-ray", "oct": "OCT", "pet": "PET", "nuclear": "nuclear medicine"}
+
+
+def modality_name(modality: str | None) -> str:
+    """``ct`` as ``CT``; ``not stated`` for None."""
+    return "not stated" if modality is None else _MODALITIES.get(modality, modality)
