@@ -1,0 +1,24 @@
+"""Connected components: what belongs together when everything that shares a link does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def components(count: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.int64]:
+    """For each of `count` nodes the smallest node that it is linked to through the edges (left[k], right[k]).
+
+    `left` and `right` are equally long arrays of nodes in ``range(count)``; a node without an edge is its own.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not count:
+        return np.zeros(0, np.int64)
+    graph = coo_array((np.ones(len(left), np.uint8), (left, right)), shape=(count, count)).tocsr()
+    _, labels = connected_components(graph, directed=False)
+    _, first = np.unique(labels, return_index=True)
+    return np.asarray(first, np.int64)[labels]

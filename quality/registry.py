@@ -1,0 +1,58 @@
+"""Filters by name, through the entry points ``medloom.filters``: ours and strangers' by the same door."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from medloom.quality.filter import Filter
+from medloom.schemas.errors import CatalogError
+
+GROUP = "medloom.filters"
+
+
+def filter_names() -> list[str]:
+    """Names of all filters installed here, sorted; nothing is imported."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+@cache
+def filter_class(name: str) -> type[Filter]:
+    """The filter of that name. Raises CatalogError where there is none or it can't be imported."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise CatalogError(f"no filter {name!r}{_nearest(name, points)}; installed: {', '.join(sorted(points))}")
+    try:
+        found = points[name].load()
+    except ImportError as error:
+        raise CatalogError(f"filter {name!r} ({points[name].value}) can't be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Filter)):
+        raise CatalogError(f"filter {name!r} ({points[name].value}) is no medloom Filter")
+    if found.name != name:
+        raise CatalogError(f"filter {name!r} ({points[name].value}) calls itself {found.name!r}")
+    return found
+
+
+def load_filter(name: str, params: Mapping[str, Any]) -> Filter:
+    """The filter of that name with its parameters. Raises CatalogError where the name or a parameter is wrong."""
+    found = filter_class(name)
+    try:
+        return found(found.Params.model_validate(dict(params)))
+    except ValidationError as error:
+        known = list(found.Params.model_fields)
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"
+            + (_nearest(str(one["loc"][0]), known) if one["type"] == "extra_forbidden" else "")
+            for one in error.errors()
+        )
+        raise CatalogError(f"filter {name!r}: {wrong} (parameters: {', '.join(sorted(known)) or 'none'})") from error
+
+
+def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
