@@ -315,7 +315,7 @@ def instance_of(part: Mask, corner: tuple[int, int], concept: str, fact: Fact, c
     """The Instance of a native mask crop whose top-left pixel is `corner`; None where resizing leaves no pixel."""
     height, width = part.shape
     x0, y0 = corner
-    stored = np.zeros((canvas.height, canvas.width), np.uint8)
+    stored = np.zeros((canvas.height, canvas.width), np.uint8, order="F")  # the order that run-length encoding reads
     stored[y0 : y0 + height, x0 : x0 + width] = part
     if canvas.scale != (1.0, 1.0):
         stored = resize_mask(stored, *canvas.stored)
