@@ -1,0 +1,174 @@
+"""Labels in a CSV or TSV: a column for each label, a list in one column, or names in several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.complete_names import complete_labels, known_names
+from medloom.converters.formats.joined_labels import joined_labels
+from medloom.converters.formats.picture_table import PictureRow, PictureTable, TableParams
+from medloom.converters.refused import refused
+from medloom.schemas.card import SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Label, Media, Polarity, Refusal, Sample
+
+Value = Literal["present", "absent", "uncertain", "unknown"]
+_VALUES: dict[str, Value] = {
+    "1": "present", "1.0": "present", "true": "present", "yes": "present",
+    "0": "absent", "0.0": "absent", "false": "absent", "no": "absent",
+    "-1": "uncertain", "-1.0": "uncertain",
+    "": "unknown", "nan": "unknown", "na": "unknown",
+}  # fmt: skip
+
+
+class Params(TableParams):
+    """`one_hot` are columns that are labels ("card": every label of the card), whose cells `values` reads, without
+    case. `columns` hold one name each, `lists` several with `list_delimiter` between; `qualified` puts the column
+    before the name ("grade=2"). `nothing` are names which say that nothing else is there ("No Finding"; "" for a
+    blank cell): the card's other names are then absent.
+
+    `merge_rows` takes several rows of one picture together; what one row has present and another absent is
+    uncertain. Otherwise the second row is refused.
+    """
+
+    one_hot: tuple[str, ...] | Literal["card"] = ()
+    values: dict[str, Value] = Field(default_factory=lambda: dict(_VALUES))
+    columns: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    list_delimiter: str = "|"
+    qualified: bool = False
+    nothing: tuple[str, ...] = ()
+    merge_rows: bool = False
+
+    @model_validator(mode="after")
+    def _names_a_column(self) -> Params:
+        if not self.one_hot and not self.columns and not self.lists:
+            raise ValueError("label tables need one of `one_hot`, `columns` and `lists`")
+        return self
+
+
+class CsvLabels(Converter):
+    """A table of labels. A row whose labels are all blank, or map to null, is a Sample without labels.
+
+    Absence is stated by a cell, by a name of `nothing`, or for all of the card's names where its labels are
+    exhaustive and the row states any.
+    """
+
+    Params = Params
+
+    def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+        params = Params.model_validate(card.params)
+        hot = tuple(card.labels) if params.one_hot == "card" else tuple(params.one_hot)
+        try:
+            table = PictureTable(root, card, params, (*hot, *params.columns, *params.lists))
+        except BadInput as bad:
+            yield refused(bad.file or params.tables[0], bad)
+            return
+        reader = _LabelReader(card, params, hot)
+        rows = _grouped(table) if params.merge_rows else _single(table)
+        for item in rows:
+            if isinstance(item, Refusal):
+                yield item
+                continue
+            try:
+                yield _sample(item, table, reader)
+            except BadInput as bad:
+                yield refused(item[0].key, bad, item[0].path)
+
+    def gives(self, card: SourceCard) -> frozenset[Feature]:
+        params = Params.model_validate(card.params)
+        found: set[Feature] = {"labels"}
+        if params.one_hot or params.nothing or card.exhaustive.labels:
+            found.add("absent_labels")
+        if params.facts.texts:
+            found.add("texts")
+        return frozenset(found)
+
+
+def _single(table: PictureTable) -> Iterator[list[PictureRow] | Refusal]:
+    seen: set[str] = set()
+    for row in table.rows():
+        if isinstance(row, Refusal):
+            yield row
+        elif row.key in seen:
+            yield refused(row.pointer, BadInput("duplicate_key", f"another row speaks of {row.key!r}", row.table))
+        else:
+            seen.add(row.key)
+            yield [row]
+
+
+def _grouped(table: PictureTable) -> Iterator[list[PictureRow] | Refusal]:
+    groups: dict[str, list[PictureRow]] = {}
+    for row in table.rows():
+        if isinstance(row, Refusal):
+            yield row
+        else:
+            groups.setdefault(row.key, []).append(row)
+    yield from groups.values()
+
+
+def _sample(rows: list[PictureRow], table: PictureTable, reader: _LabelReader) -> Sample:
+    facts: list[dict[str, Any]] = [table.facts(row) for row in rows]
+    if any(one["patient"] != facts[0]["patient"] or one["split"] != facts[0]["split"] for one in facts):
+        raise BadInput("conflicting_rows", "rows of one picture name different patients or splits", rows[0].table)
+    labels, complete = reader.read(rows)
+    return Sample(**facts[0], media=(Media(files=(rows[0].path,)),), labels=labels, complete_labels=complete)
+
+
+class _LabelReader:
+    """Reads the label cells of the rows of one picture."""
+
+    def __init__(self, card: SourceCard, params: Params, hot: tuple[str, ...]) -> None:
+        self._card = card
+        self._params = params
+        self._hot = tuple(column for column in hot if card.labels.get(column, "") is not None)
+        self._values = {words.lower(): value for words, value in params.values.items()}
+
+    def read(self, rows: list[PictureRow]) -> tuple[tuple[Label, ...], tuple[str, ...]]:
+        """The labels, in order, and the names of which a missing label means absent."""
+        found: list[Label] = []
+        unknown: set[str] = set()
+        nothing = stated = unlabelled = False
+        for row in rows:
+            for name, polarity, column in self._one_hot(row):
+                if polarity is None:
+                    unknown.add(name)
+                    continue
+                stated = True
+                found.append(Label(name=name, polarity=polarity, pointer=f"{row.pointer},column={column}"))
+            for name, column in self._names(row):
+                nothing = nothing or name in self._params.nothing
+                concept = self._card.labels.get(name, "")
+                if concept is None or not name:
+                    unlabelled = unlabelled or name not in self._params.nothing
+                    continue
+                stated = True
+                found.append(Label(name=name, pointer=f"{row.pointer},column={column}"))
+        labels = joined_labels(found)
+        unknown -= {label.name for label in labels}
+        if nothing:
+            judged = known_names(self._card)
+            return labels, tuple(name for name in judged if name not in self._params.nothing and name not in unknown)
+        return labels, complete_labels(self._card, unknown) if stated and not unlabelled else ()
+
+    def _one_hot(self, row: PictureRow) -> Iterator[tuple[str, Polarity | None, str]]:
+        for column in self._hot:
+            value = self._values.get(row.values[column].lower())
+            if value is None:
+                raise BadInput("unknown_value", f"{row.values[column]!r} in column {column!r}", row.table)
+            yield column, None if value == "unknown" else value, column
+
+    def _names(self, row: PictureRow) -> Iterator[tuple[str, str]]:
+        for column in self._params.columns:
+            yield self._name(column, row.values[column]), column
+        for column in self._params.lists:
+            for part in row.values[column].split(self._params.list_delimiter):
+                yield self._name(column, part.strip()), column
+
+    def _name(self, column: str, value: str) -> str:
+        return f"{column}={value}" if self._params.qualified and value else value

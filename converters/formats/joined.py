@@ -1,0 +1,123 @@
+"""Several annotations of the same pictures, each read by its own converter, joined picture by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import Field
+
+from medloom.converters import base
+from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.joined_labels import joined_labels
+from medloom.converters.refused import refused
+from medloom.converters.registry import load_converter
+from medloom.schemas.card import Exhaustive, SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Refusal, Sample
+
+
+class Part(base.Params):
+    """One annotation. `names` are those of the card's labels that it can state (all, if not given), so that one part
+    doesn't claim to be complete for what another one marks; `exhaustive` holds for this part in the card's stead.
+    """
+
+    converter: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    names: tuple[str, ...] | None = None
+    exhaustive: Exhaustive | None = None
+
+
+class Params(base.Params):
+    """`base` gives the Samples, with patient, split, visit, acquisition and licence; `add` what else is known."""
+
+    base: Part
+    add: tuple[Part, ...] = Field(min_length=1)
+
+
+class Joined(Converter):
+    """Samples of the base; labels, regions, landmarks, texts, questions and events of the added parts are appended.
+
+    Parts meet at the picture's file. The card's patient rule and split hold for the base alone. What an added part says
+    of a picture that the base lacks is refused as ``not_in_base``. The added parts are held in memory.
+    """
+
+    Params = Params
+
+    def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+        params = Params.model_validate(card.params)
+        added: list[dict[str, Sample]] = []
+        for part in params.add:
+            found: dict[str, Sample] = {}
+            mine = _card_of(part, card).model_copy(update={"patient": "unknown", "split": None})
+            for item in load_converter(part.converter).samples(root, mine):
+                if isinstance(item, Refusal):
+                    yield item
+                elif item.media[0].files[0] in found:
+                    bad = BadInput("duplicate_key", f"{part.converter} speaks of this picture twice")
+                    yield refused(item.key, bad, item.media[0].files[0])
+                else:
+                    found[item.media[0].files[0]] = item
+            added.append(found)
+        for item in load_converter(params.base.converter).samples(root, _card_of(params.base, card)):
+            if isinstance(item, Refusal):
+                yield item
+                continue
+            file = item.media[0].files[0]
+            parts = [found.pop(file) for found in added if file in found]
+            sizes = {sample.media[0].size for sample in (item, *parts) if sample.media[0].size is not None}
+            if len(sizes) > 1:
+                bad = BadInput("size_mismatch", f"annotations state different sizes of the picture: {sorted(sizes)}")
+                yield refused(f"{item.key}#joined", bad, file)
+                parts = []
+            yield _join(item, parts)
+        for part, found in zip(params.add, added, strict=True):
+            for file, sample in sorted(found.items()):
+                if _says_something(sample):
+                    bad = BadInput("not_in_base", f"{part.converter} speaks of a picture that the base does not have")
+                    yield refused(f"{part.converter}:{sample.key}", bad, file)
+
+    def gives(self, card: SourceCard) -> frozenset[Feature]:
+        params = Params.model_validate(card.params)
+        parts = (params.base, *params.add)
+        return frozenset().union(*(load_converter(part.converter).gives(_card_of(part, card)) for part in parts))
+
+
+def _card_of(part: Part, card: SourceCard) -> SourceCard:
+    labels = card.labels
+    if part.names is not None:
+        labels = {name: concept for name, concept in card.labels.items() if name in part.names or concept is None}
+    return card.model_copy(
+        update={
+            "converter": part.converter,
+            "params": part.params,
+            "labels": labels,
+            "exhaustive": part.exhaustive or card.exhaustive,
+        }
+    )
+
+
+def _join(one: Sample, parts: list[Sample]) -> Sample:
+    whole = (one, *parts)
+    size = next((sample.media[0].size for sample in whole if sample.media[0].size is not None), None)
+    first = msgspec.structs.replace(one.media[0], size=size)
+    media = (first, *one.media[1:])
+
+    def every(field: str) -> tuple[Any, ...]:
+        return tuple(entry for sample in whole for entry in getattr(sample, field))
+
+    lists = ("regions", "landmarks", "landmark_maps", "texts", "questions", "events", "notes")
+    return msgspec.structs.replace(
+        one,
+        media=media,
+        labels=joined_labels(every("labels")),
+        complete_labels=tuple(dict.fromkeys(every("complete_labels"))),
+        complete_regions=tuple(dict.fromkeys(every("complete_regions"))),
+        **{field: every(field) for field in lists},
+    )
+
+
+def _says_something(sample: Sample) -> bool:
+    return bool(sample.labels or sample.regions or sample.texts or sample.questions or sample.landmarks)

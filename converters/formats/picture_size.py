@@ -1,0 +1,34 @@
+"""Width and height of a picture, from its header alone."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from medloom.schemas.errors import BadInput
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) in pixels as shown, that is after the EXIF orientation.
+
+    A PNG's is read from its first 33 bytes (one with an orientation is rare, and its size is then that of the file),
+    a JPEG's from its first 64 KiB where they suffice. Raises BadInput as `probe` does.
+    """
+    from medloom.converters.pixels.raster import probe
+
+    with path.open("rb") as handle:
+        data = handle.read(1 << 16)
+        if data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and len(data) >= 33 and b"eXIf" not in data:
+            width, height = struct.unpack_from(">II", data, 16)
+            if not width or not height:
+                raise BadInput("corrupt", f"PNG of {width} × {height} pixels")
+            return width, height
+        try:
+            return probe(data).upright
+        except BadInput as bad:
+            rest = handle.read()
+            if not rest:
+                raise
+            if bad.reason == "decompression_bomb":
+                raise
+    return probe(data + rest).upright
