@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import enum
+import json
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pyarrow as pa
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.errors import MedloomError
 
-S = TypeVar("S", bound=msgspec.Struct)
+M = TypeVar("M", bound=msgspec.Struct | BaseModel)
 
 VERSION_KEY = b"medloom.schema_version"
 MODEL_KEY = b"medloom.model"
@@ -33,67 +34,112 @@ class SchemaMismatch(MedloomError):
     """A Parquet or Arrow file was written under another schema than the one it is read with."""
 
 
-def _literal_type(values: Sequence[object]) -> pa.DataType:
-    return _SCALARS[type(values[0])]
+@cache
+def arrow_schema(model: type) -> pa.Schema:
+    """The Arrow schema of a model; `medloom.schema_version` and `medloom.model` stand in its metadata.
+
+    What has no shape of its own (mappings, and whatever is nested in a catalog or a card) is a column of JSON text,
+    marked so in the field's metadata.
+    """
+    metadata = {VERSION_KEY: SCHEMA_VERSION.encode(), MODEL_KEY: model.__name__.encode()}
+    return pa.schema(_fields(model), metadata=metadata)
 
 
-def _data_type(hint: Any) -> pa.DataType:
-    origin = get_origin(hint)
+def _fields(model: type) -> list[pa.Field]:
+    hints = get_type_hints(model)
+    if issubclass(model, BaseModel):
+        return [_field_or_json(name, hints[name]) for name in model.model_fields]
+    return [_field(f"{model.__name__}.{name}", name, hints[name]) for name in model.__struct_fields__]  # type: ignore[attr-defined]
+
+
+def _field(place: str, name: str, hint: Any) -> pa.Field:
+    found = _data_type(hint)
+    if found is None:
+        raise TypeError(f"{place}: {hint} has no Arrow type")
+    return pa.field(name, found, nullable=_optional(hint))
+
+
+def _field_or_json(name: str, hint: Any) -> pa.Field:
+    found = _data_type(hint)
+    if found is None or pa.types.is_nested(found):
+        return pa.field(name, pa.string(), nullable=_optional(hint), metadata=_JSON)
+    return pa.field(name, found, nullable=_optional(hint))
+
+
+def _data_type(hint: Any) -> pa.DataType | None:
+    """The Arrow type of a type hint; None where it has none without loss."""
+    origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return _literal_type(get_args(hint))
+        return _only({_SCALARS.get(type(value)) for value in arguments})
     if origin in (Union, types.UnionType):
-        inner = [arg for arg in get_args(hint) if arg is not type(None)]
-        if len(inner) == 1:
-            return _data_type(inner[0])
-        return pa.string()  # a union of shapes travels as JSON
-    if origin in (tuple, list, Sequence):
-        return pa.list_(_data_type(get_args(hint)[0]))
-    if isinstance(hint, type):
-        if issubclass(hint, enum.Enum):
-            return pa.string()
-        if issubclass(hint, msgspec.Struct):
-            return pa.struct(_fields(hint))
-        if hint in _SCALARS:
-            return _SCALARS[hint]
-    return pa.string()  # mappings and nested catalog models travel as JSON
+        return _only({_data_type(argument) for argument in arguments if argument is not type(None)})
+    if origin in (tuple, list):
+        inner = _only({_data_type(argument) for argument in arguments if argument is not Ellipsis})
+        return None if inner is None else pa.list_(inner)
+    if not isinstance(hint, type):
+        return None
+    if issubclass(hint, enum.Enum):
+        return pa.string()
+    if issubclass(hint, msgspec.Struct):
+        return pa.struct(_fields(hint))
+    return _SCALARS.get(hint)
+
+
+def _only(types_: set[pa.DataType | None]) -> pa.DataType | None:
+    return types_.pop() if len(types_) == 1 else None
 
 
 def _optional(hint: Any) -> bool:
     return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
 
 
-def _fields(model: type) -> list[pa.Field]:
-    hints = get_type_hints(model)
-    names = model.model_fields if issubclass(model, BaseModel) else model.__struct_fields__  # type: ignore[attr-defined]
-    return [pa.field(name, _data_type(hints[name]), nullable=_optional(hints[name])) for name in names]
+def _is_json(field: pa.Field) -> bool:
+    return (field.metadata or {}).get(b"medloom.encoding") == b"json"
 
 
-@cache
-def arrow_schema(model: type) -> pa.Schema:
-    """The Arrow schema of a model; `medloom.schema_version` and `medloom.model` stand in its metadata."""
-    metadata = {VERSION_KEY: SCHEMA_VERSION.encode(), MODEL_KEY: model.__name__.encode()}
-    return pa.schema(_fields(model), metadata=metadata)
+def to_batch(model: type[M], rows: Iterable[M]) -> pa.RecordBatch:
+    """A RecordBatch of `rows` in `arrow_schema(model)`; order is kept.
 
-
-def to_batch(model: type[S], rows: Iterable[S]) -> pa.RecordBatch:
-    """A RecordBatch of `rows` in `arrow_schema(model)`; order is kept."""
-    values = [msgspec.structs.asdict(row) for row in rows]
-    schema = arrow_schema(model)
-    columns = [
-        pa.array(msgspec.to_builtins([value[field.name] for value in values], builtin_types=(bytes,)), field.type)
-        for field in schema
-    ]
+    Raises TypeError for None in a column that has none, ValueError for a float in JSON that is not finite.
+    """
+    kind: type = model
+    schema = arrow_schema(kind)
+    values = [_values(row) for row in rows]
+    columns = [_column(field, [value[field.name] for value in values]) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def from_table(model: type[S], table: pa.Table | pa.RecordBatch) -> list[S]:
-    """The rows as models. Raises SchemaMismatch where the file's version or columns differ."""
+def _values(row: msgspec.Struct | BaseModel) -> dict[str, Any]:
+    return row.model_dump() if isinstance(row, BaseModel) else msgspec.structs.asdict(row)
+
+
+def _column(field: pa.Field, values: list[Any]) -> pa.Array:
+    if _is_json(field):
+        values = [None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False) for value in values]
+    column = pa.array(msgspec.to_builtins(values, builtin_types=(bytes,)), field.type)
+    if column.null_count and not field.nullable:
+        raise TypeError(f"{field.name} is None in {column.null_count} of {len(column)} rows")
+    return column
+
+
+def from_table(model: type[M], table: pa.Table | pa.RecordBatch) -> list[M]:
+    """The rows as models. Raises SchemaMismatch where the file's version, columns or values are not the model's."""
     check_version(table.schema)
-    missing = [name for name in model.__struct_fields__ if name not in table.schema.names]
+    kind: type = model
+    schema = arrow_schema(kind)
+    missing = [name for name in schema.names if name not in table.schema.names]
     if missing:
         raise SchemaMismatch(f"{model.__name__}: no column {', '.join(missing)} in {table.schema.names}")
-    rows = table.select(list(model.__struct_fields__)).to_pylist()
-    return msgspec.convert(rows, list[model])  # type: ignore[valid-type]
+    rows = table.select(schema.names).to_pylist()
+    try:
+        if not issubclass(model, BaseModel):
+            return msgspec.convert(rows, list[model])  # type: ignore[valid-type]
+        coded = [field.name for field in schema if _is_json(field)]
+        for row in rows:
+            row.update({name: json.loads(row[name]) for name in coded if row[name] is not None})
+        return [model.model_validate(row) for row in rows]
+    except (msgspec.ValidationError, ValidationError, json.JSONDecodeError, TypeError) as error:
+        raise SchemaMismatch(f"{model.__name__}: {error}") from error
 
 
 def check_version(schema: pa.Schema) -> None:

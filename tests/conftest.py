@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# A busy machine is no failure: what is slow is told by --durations, not by a law that fails now and then.
+settings.register_profile("medloom", deadline=None)
+settings.load_profile("medloom")
 REPO = Path(__file__).resolve().parent.parent
 
 
