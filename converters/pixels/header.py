@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Literal
+import warnings
+from functools import cache
+from typing import Any, Literal
 
 import msgspec
 
@@ -29,9 +31,9 @@ class RasterInfo(msgspec.Struct, frozen=True):
     """The header of a 2D file.
 
     `width` and `height` are as stored, of a TIFF upright; `upright` gives them after the EXIF orientation.
-    `channels` counts alpha, and a palette counts as 3. `scan` is where the compressed pixels of a JPEG begin. `web` says that any browser
-    shows these bytes as they are. `has_metadata` says that segments or chunks precede or follow the pixels that
-    could tell who, where or when.
+    `channels` counts alpha, and a palette counts as 3. `scan` is where the compressed pixels of a JPEG begin.
+    `web` says that any browser shows these bytes as they are. `has_metadata` says that segments or chunks precede or
+    follow the pixels that could tell who, where or when.
     """
 
     format: RasterFormat
@@ -149,7 +151,8 @@ def _png(data: bytes) -> RasterInfo:
                 transparent = True
         at = end
     if kind != b"IEND":
-        raise BadInput("truncated", f"PNG of {size} bytes has no IEND")
+        reason = "truncated" if not kind or kind.isalpha() else "corrupt"
+        raise BadInput(reason, f"PNG of {size} bytes has no IEND, its last chunk is {kind!r}")
     alpha = transparent or colour in (4, 6)
     return RasterInfo(
         "png", width, height, _PNG_CHANNELS[colour] + (transparent and colour not in (4, 6)), bits, orientation,
@@ -163,7 +166,7 @@ def _other(data: bytes) -> RasterInfo:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data), formats=list(_PILLOW)) as image:
+        with open_image(data, *_PILLOW) as image:
             width, height = image.size
             bits, channels = _depth(image.mode), len(image.getbands())
             bits = max(bits, *_tiff_bits(image)) if image.format == "TIFF" else bits
@@ -182,18 +185,31 @@ def _other(data: bytes) -> RasterInfo:
         raise BadInput("corrupt", f"{type(error).__name__}: {error}") from None
 
 
+def open_image(data: bytes, *formats: str) -> Any:
+    """Pillow's image, its pixels not yet read. Only these readers may touch strangers' bytes, and in silence: what is
+    wrong enough to matter is raised."""
+    from PIL import Image
+
+    _quiet()
+    return Image.open(io.BytesIO(data), formats=formats or (*_PILLOW, "JPEG", "PNG"))
+
+
+@cache
+def _quiet() -> None:
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 def _depth(mode: str) -> int:
     return 1 if mode == "1" else 16 if mode.startswith("I;16") else 32 if mode in ("I", "F") else 8
 
 
-def _tiff_bits(image: object) -> tuple[int, ...]:
-    tags = getattr(image, "tag_v2", {})
-    return tuple(int(b) for b in tags.get(258, (1,)))
+def _tiff_bits(image: Any) -> tuple[int, ...]:
+    return tuple(int(b) for b in image.tag_v2.get(258, (1,)))
 
 
-def _pillow_orientation(image: object) -> int:
+def _pillow_orientation(image: Any) -> int:
     """What is left to apply: of a TIFF nothing, its readers turn it themselves and Pillow states its upright size."""
-    if image.format == "TIFF":  # type: ignore[attr-defined]
+    if image.format == "TIFF":
         return 1
-    value = image.getexif().get(0x0112, 1)  # type: ignore[attr-defined]
+    value = image.getexif().get(0x0112, 1)
     return int(value) if value in range(1, 9) else 1

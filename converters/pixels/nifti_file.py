@@ -24,20 +24,20 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, NDArray[Any]]:
     with path.open("rb") as file:
         head = file.read(_PEEK)
     if not head:
-        raise BadInput("empty_file", "no bytes", path.name)
+        raise BadInput("empty_file", "no bytes")
     packed = head.startswith(_GZIP)
-    header = _header(_inflate(head, _HEAD, whole=False) if packed else head, path)
-    shape, dtype, offset = _layout(header, path)
+    header = _header(_inflate(head, _HEAD, whole=False) if packed else head)
+    shape, dtype, offset = _layout(header)
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size + offset > max_bytes:
-        raise BadInput("decompression_bomb", f"{shape} of {dtype} is {size} bytes, at most {max_bytes}", path.name)
+        raise BadInput("decompression_bomb", f"{shape} of {dtype} is {size} bytes, at most {max_bytes}")
     if not packed:
         if path.stat().st_size < offset + size:
-            raise BadInput("truncated", f"{path.stat().st_size} bytes, {offset + size} announced", path.name)
+            raise BadInput("truncated", f"{path.stat().st_size} bytes, {offset + size} announced")
         return header, np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F")
     content = _inflate(path.read_bytes(), offset + size, whole=True)
     if len(content) < offset + size:
-        raise BadInput("truncated", f"{len(content)} bytes unpacked, {offset + size} announced", path.name)
+        raise BadInput("truncated", f"{len(content)} bytes unpacked, {offset + size} announced")
     return header, np.frombuffer(content, dtype, size // dtype.itemsize, offset).reshape(shape, order="F")
 
 
@@ -50,7 +50,11 @@ def _inflate(data: bytes, wanted: int, whole: bool) -> bytes:
             stream = isal_zlib.decompressobj(wbits=31)
             parts.append(stream.decompress(data, wanted - have + 1))
             have += len(parts[-1])
-            if have > wanted or not stream.eof:
+            if have > wanted:
+                break
+            if not stream.eof:
+                if whole:
+                    raise BadInput("truncated", f"gzip: cut after {have} bytes unpacked, {wanted} announced")
                 break
             data = stream.unused_data
     except isal_zlib.IsalError as error:  # type: ignore[misc]
@@ -59,41 +63,38 @@ def _inflate(data: bytes, wanted: int, whole: bool) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _header(head: bytes, path: Path) -> Any:
-    for kind, size, magic_at, magics in (
-        (Nifti1Header, 348, 344, (b"n+1\0",)),
-        (Nifti2Header, 540, 4, (b"n+2\0",)),
-    ):
-        if head[magic_at : magic_at + 4] in magics:
+def _header(head: bytes) -> Any:
+    for kind, size, at, magic in ((Nifti1Header, 348, 344, b"n+1\0"), (Nifti2Header, 540, 4, b"n+2\0")):
+        if head[at : at + 4] == magic:
             try:
                 return kind(binaryblock=head[:size], check=False)  # type: ignore[no-untyped-call]
             except Exception as error:  # nibabel raises several
-                raise BadInput("corrupt", f"NIfTI header: {error}", path.name) from None
+                raise BadInput("corrupt", f"NIfTI header: {error}") from None
     if len(head) < 348:
-        raise BadInput("truncated", f"{len(head)} bytes are less than a NIfTI header", path.name)
-    raise BadInput("not_a_volume", "no single-file NIfTI header (n+1, n+2)", path.name)
+        raise BadInput("truncated", f"{len(head)} bytes are less than a NIfTI header")
+    raise BadInput("not_a_volume", "no single-file NIfTI header (n+1, n+2)")
 
 
-def _layout(header: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _layout(header: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """(shape of at least three axes, stored dtype with its byte order, where the voxels begin)."""
     rank = int(header["dim"][0])
     if not 1 <= rank <= 7:
-        raise BadInput("corrupt", f"NIfTI header: {rank} dimensions", path.name)
+        raise BadInput("corrupt", f"NIfTI header: {rank} dimensions")
     shape = [int(n) for n in header["dim"][1 : rank + 1]]
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
     shape += [1] * (3 - len(shape))
     if min(shape) < 1:
-        raise BadInput("corrupt", f"NIfTI header: shape {tuple(shape)}", path.name)
+        raise BadInput("corrupt", f"NIfTI header: shape {tuple(shape)}")
     if len(shape) > 4:
-        raise BadInput("unsupported_volume", f"shape {tuple(shape)}: more than space and one more axis", path.name)
+        raise BadInput("unsupported_volume", f"shape {tuple(shape)}: more than space and one more axis")
     try:
         dtype = np.dtype(header.get_data_dtype())
     except Exception:  # nibabel's HeaderDataError, or KeyError for codes that nobody knows
-        raise BadInput("unsupported_volume", f"data type code {int(header['datatype'])}", path.name) from None
+        raise BadInput("unsupported_volume", f"data type code {int(header['datatype'])}") from None
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise BadInput("unsupported_volume", f"voxels of {dtype}", path.name)
+        raise BadInput("unsupported_volume", f"voxels of {dtype}")
     offset = float(header["vox_offset"])
     if not 0 <= offset < 1 << 31:
-        raise BadInput("corrupt", f"NIfTI header: voxels at byte {offset}", path.name)
+        raise BadInput("corrupt", f"NIfTI header: voxels at byte {offset}")
     return tuple(shape), dtype, max(int(offset), 352 if int(header["sizeof_hdr"]) == 348 else 544)

@@ -8,7 +8,6 @@ name, say) must not come back, and nothing brighter than the picture is made up.
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.encode import encode_jpeg, encode_png
-from medloom.converters.pixels.header import MAX_PIXELS, RasterInfo, probe
+from medloom.converters.pixels.header import MAX_PIXELS, RasterInfo, open_image, probe
 from medloom.converters.pixels.resize import resize, resize_mask
 from medloom.converters.pixels.strip import strip_metadata
 from medloom.schemas.errors import BadInput
@@ -124,11 +123,8 @@ def _decode_cv2(data: bytes, info: RasterInfo) -> Pixels:
 
 
 def _decode_pillow(data: bytes) -> Pixels:
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            # Pillow turns some formats by itself; the orientation is then gone from its EXIF, and ours is applied once.
+        with open_image(data) as image:
             image.load()
             return _samples_of(image)
     except BadInput:
@@ -165,10 +161,8 @@ def decode_indices(data: bytes, info: RasterInfo | None = None) -> Pixels:
     info = info or probe(data)
     if not info.palette:
         return decode(data, info)
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             return upright(np.asarray(image), info.exif_orientation)
     except (OSError, SyntaxError, ValueError) as error:
         raise BadInput("truncated" if "truncated" in str(error) else "corrupt", f"Pillow: {error}") from None

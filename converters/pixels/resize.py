@@ -33,6 +33,6 @@ def resize_mask(mask: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     if (old_width, old_height) == (width, height):
         return mask
     # cv2's INTER_NEAREST takes the corner, which shifts the mask against its picture by half a pixel.
-    rows = ((np.arange(height) + 0.5) * (old_height / height)).astype(np.intp)
-    columns = ((np.arange(width) + 0.5) * (old_width / width)).astype(np.intp)
+    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
+    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
     return np.ascontiguousarray(mask[rows[:, None], columns[None, :]])

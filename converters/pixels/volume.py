@@ -99,7 +99,7 @@ def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
     `max_bytes`, decided before unpacking), ``unsupported_volume`` (colour, complex, more than 4D), ``bad_affine``.
     """
     header, data = nifti_file.read(path, max_bytes)
-    affine, oriented, notes = _affine(header, path)
+    affine, oriented, notes = _affine(header)
     units = int(header["xyzt_units"]) & 7
     scale = _TO_MM.get(units, 1.0)
     if scale != 1:
@@ -115,10 +115,10 @@ def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
     )  # fmt: skip
 
 
-def _affine(header: Any, path: Path) -> tuple[NDArray[np.float64], bool, list[str]]:
+def _affine(header: Any) -> tuple[NDArray[np.float64], bool, list[str]]:
     notes: list[str] = []
     sform = np.asarray(header.get_sform(), np.float64) if int(header["sform_code"]) > 0 else None
-    qform = _qform(header, path) if int(header["qform_code"]) > 0 else None
+    qform = _qform(header) if int(header["qform_code"]) > 0 else None
     if sform is not None and qform is not None and np.isfinite(sform).all() and np.isfinite(qform).all():
         apart = _corner_distance(sform, qform, tuple(int(n) for n in header["dim"][1:4]))
         if apart > 0.5 * float(np.abs(header["pixdim"][1:4]).min()):
@@ -130,19 +130,19 @@ def _affine(header: Any, path: Path) -> tuple[NDArray[np.float64], bool, list[st
         affine = np.diag([*np.abs(np.asarray(header["pixdim"][1:4], np.float64)), 1.0])
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or lengths.min() <= 0:
-        raise BadInput("bad_affine", f"not a map of space: {np.round(affine, 3).tolist()}", path.name)
+        raise BadInput("bad_affine", f"not a map of space: {np.round(affine, 3).tolist()}")
     if abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
-        raise BadInput("bad_affine", f"its axes lie in one plane: {np.round(affine, 3).tolist()}", path.name)
+        raise BadInput("bad_affine", f"its axes lie in one plane: {np.round(affine, 3).tolist()}")
     return affine, oriented, notes
 
 
-def _qform(header: Any, path: Path) -> NDArray[np.float64]:
+def _qform(header: Any) -> NDArray[np.float64]:
     try:
         return np.asarray(header.get_qform(), np.float64)
     except Exception as error:  # nibabel: quaternion longer than 1, pixdim below 0
         if int(header["sform_code"]) > 0:
             return np.full((4, 4), np.nan)
-        raise BadInput("bad_affine", f"qform: {error}", path.name) from None
+        raise BadInput("bad_affine", f"qform: {error}") from None
 
 
 def _scaling(header: Any) -> tuple[float, float]:
