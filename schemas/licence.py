@@ -120,6 +120,8 @@ def known(key: str) -> Licence | None:
 
 def _one(licence: str) -> Licence | None:
     """The row of an expression that is a single licence."""
+    if (exact := known(licence)) is not None:
+        return exact
     try:
         rows = [known(key) for key in licence_ids(licence)]
     except LicenceError:

@@ -151,15 +151,14 @@ class _Reader:
 
     def mapping(self, node: Any, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key, value in self.pairs(node):
-            mark = _mark(key)
-            if key.value in found:
-                first = self.keys[(*path, key.value)].line
-                what = f"the key {key.value!r} stands twice (first in line {first})"
+        for node_of_key, value in self.pairs(node):
+            mark, key = _mark(node_of_key), self.text(node_of_key)
+            if key in found:
+                what = f"the key {key!r} stands twice (first in line {self.keys[(*path, key)].line})"
                 self.faults.append(YamlFault(mark, what, "remove one of them"))
                 continue
-            self.keys[(*path, key.value)] = mark
-            found[key.value] = self.read(value, (*path, key.value))
+            self.keys[(*path, key)] = mark
+            found[key] = self.read(value, (*path, key))
         return found
 
     def pairs(self, node: Any) -> Iterator[tuple[Any, Any]]:
@@ -177,12 +176,19 @@ class _Reader:
             except (ValueError, ArithmeticError):
                 self.faults.append(YamlFault(_mark(node), f"{node.value!r} is no {name}", "put text in quotes"))
         elif name in ("str", "timestamp", "merge", "value"):
-            if node.value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in node.value):
-                return node.value
-            self.faults.append(YamlFault(_mark(node), "half a surrogate pair is no character", "write it out"))
+            return self.text(node)
         else:
             self.faults.append(YamlFault(_mark(node), f"the tag {tag!r} is not read", "remove it"))
         return None
+
+    def text(self, node: Any) -> str:
+        """The text of a scalar. JSON writes what lies beyond 16 bits as two escapes: a pair is one character."""
+        value = str(node.value)
+        try:
+            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.faults.append(YamlFault(_mark(node), "half a surrogate pair is no character", "write it out"))
+            return ""
 
 
 def _mark(node: Any) -> Mark:
