@@ -21,4 +21,5 @@ def components(count: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[n
     graph = coo_array((np.ones(len(left), np.uint8), (left, right)), shape=(count, count)).tocsr()
     _, labels = connected_components(graph, directed=False)
     _, first = np.unique(labels, return_index=True)
-    return np.asarray(first, np.int64)[labels]
+    smallest: NDArray[np.int64] = first.astype(np.int64)[labels]
+    return smallest

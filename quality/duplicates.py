@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 from typing import Any
 
@@ -53,7 +53,7 @@ def _masks(distance: int, count: int) -> list[np.uint64]:
         return [np.uint64(0)]
     k = min(range(1, min(5, BITS - distance + 1)), key=cost)
     edges = [round(BITS * band / (distance + k)) for band in range(distance + k + 1)]
-    bands = [((1 << (end - start)) - 1) << start for start, end in zip(edges, edges[1:], strict=False)]
+    bands = [((1 << (end - start)) - 1) << start for start, end in pairwise(edges)]
     return [np.uint64(sum(chosen)) for chosen in combinations(bands, k)]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 SIDES = ("left", "right")
 
 _PARTS = (
-    "lung|kidney|breast|eye|ear|hand|foot|knee|hip|shoulder|elbow|wrist|ankle|leg|arm|thigh|ventricle|atrium|hemisphere|"
-    "hemithorax|hemidiaphragm|clavicle|femur|humerus|tibia|fibula|adrenal|ovary|testis|ureter|carotid|optic nerve|hilum|"
-    "axilla|maxillary|temporal|parietal|frontal|occipital"
+    "lung|kidney|breast|eye|ear|hand|foot|knee|hip|shoulder|elbow|wrist|ankle|leg|arm|thigh|ventricle|atrium|"
+    "hemisphere|hemithorax|hemidiaphragm|clavicle|femur|humerus|tibia|fibula|adrenal|ovary|testis|ureter|carotid|"
+    "optic nerve|hilum|axilla|maxillary|temporal|parietal|frontal|occipital"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -15,6 +16,9 @@ from medloom.quality.verdicts import drop_where, first_of
 NOISE = 1e-6  # px: rounding of scaled boxes at the picture's border
 LENGTHS = ("mm", "mm2", "mm3")
 SAYS_MM = r"(?i)\d\s*(?:mm|cm)(?:[²³23]|\b)|\b(?:milli|centi)met(?:re|er)s?\b"
+
+# Characters of COCO's compressed counts; the last promises no more: pycocotools would read on past the end.
+WHOLE_COUNTS = re.compile("[0-o]*[0-O]")
 
 
 class GeometryParams(FilterParams):
@@ -120,12 +124,8 @@ def _points(places: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def _masks(places: pl.DataFrame, tolerance: float) -> Iterator[pl.DataFrame]:
     masked = places.filter(pl.col("rle").is_not_null()).unnest("rle")
     of_view = pl.concat_list("height", "width") == pl.col("size")
-    detail = pl.format(
-        "{} × {} for a picture of {} × {}",
-        *(pl.col("size").list.get(i, null_on_oob=True) for i in (1, 0)),
-        "width",
-        "height",
-    )
+    height, width = (pl.col("size").list.get(i, null_on_oob=True) for i in range(2))
+    detail = pl.format("{} × {} for a picture of {} × {}", width, height, "width", "height")
     yield drop_where(masked, ~of_view, "rle_size", detail)
     masked = masked.filter(of_view)
     masked = masked.join(_mask_boxes(masked), on=["size", "counts"], how="left", maintain_order="left")
@@ -148,12 +148,15 @@ def _mask_boxes(masked: pl.DataFrame) -> pl.DataFrame:
     boxes: list[Any] = []
     broken: list[str | None] = []
     for (height, width), counts in distinct.iter_rows():
+        box, why = None, None
         try:
-            boxes.append(bounding_box(rle_decode(Rle(size=(height, width), counts=counts))))
-            broken.append(None)
-        except BadInput as bad:
-            boxes.append(None)
-            broken.append(bad.detail)
+            if WHOLE_COUNTS.fullmatch(counts) is None:
+                raise ValueError("the last run is cut short")
+            box = bounding_box(rle_decode(Rle(size=(height, width), counts=counts)))
+        except (BadInput, ValueError) as bad:
+            why = str(bad)
+        boxes.append(box)
+        broken.append(why)
     return distinct.with_columns(
         of_mask=pl.Series(boxes, dtype=pl.List(pl.Float64)), broken=pl.Series(broken, dtype=pl.String)
     )

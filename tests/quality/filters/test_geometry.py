@@ -115,3 +115,8 @@ def test_the_box_of_any_mask_is_kept_and_any_other_is_not(kit, box):
     moved = replace(place, box=(x0 + 1, y0, x1 + 1, y1))
     rows = [kit.grounding("whole", places=(place,)), kit.grounding("moved", places=(moved,))]
     assert kit.reasons("geometry", rows, [kit.view(width=70, height=70)]) == {"moved": "box_not_of_mask"}
+
+
+@pytest.mark.parametrize("counts", ["", "o", "[", "ü5", "nlP", "0\n"])
+def test_any_counts_are_a_reason_and_no_crash(kit, reason_of, counts):
+    assert reason_of("geometry", _place(kit, rle=Rle(size=(48, 64), counts=counts))) == "rle_broken"

@@ -1,0 +1,55 @@
+"""Near-duplicates: pictures that were resized, re-encoded or little changed, under several owners."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import Field
+
+from medloom.quality.duplicates import DISTANCE, MEAN_GAP, picture_pairs
+from medloom.quality.filter import Filter, FilterParams
+from medloom.quality.repeated import RECORD_COLUMNS, Across, drop_repeated
+
+
+class NearDuplicatesParams(FilterParams):
+    """`distance`: differing bits of the 64-bit pHash. `mean_gap`: largest difference of mean grey levels.
+
+    `across` "sources": what one source repeats stays, for its repeats are often wanted (visits, slices, frames).
+    `contradictions`: off, because pictures that are merely alike may truly differ in a finding.
+    `keep`: which of several copies stays, the first by (source, sample).
+    """
+
+    distance: int = Field(default=DISTANCE, ge=0, le=16)
+    across: Across = "sources"
+    keep: Literal["first"] = "first"
+    mean_gap: float = Field(default=MEAN_GAP, ge=0)
+    contradictions: bool = False
+
+
+class NearDuplicates(Filter):
+    """Drops the records of which every picture nearly is one of an earlier owner (the same bytes included).
+
+    Reasons: ``near_duplicate``, and ``contradiction`` on request. Who counts as earlier:
+    `medloom.quality.repeated.drop_repeated`; what counts as nearly: `medloom.quality.duplicates.picture_pairs`.
+    """
+
+    name: ClassVar[str] = "near_duplicates"
+    scope: ClassVar[Literal["unit", "corpus"]] = "corpus"
+    record_columns: ClassVar[tuple[str, ...]] = RECORD_COLUMNS
+    view_columns: ClassVar[tuple[str, ...]] = (
+        "id", "source", "sample", "sha256", "phash", "mean", "std", "width", "height",
+    )  # fmt: skip
+    Params: ClassVar[type[FilterParams]] = NearDuplicatesParams
+    params: NearDuplicatesParams
+
+    def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
+        return drop_repeated(
+            records,
+            views,
+            "near_duplicate",
+            across=self.params.across,
+            contradictions=self.params.contradictions,
+            pairs_of=partial(picture_pairs, distance=self.params.distance, mean_gap=self.params.mean_gap),
+        )
