@@ -23,7 +23,7 @@ def histogram(
     if not data.size:
         return None
     low, high = float(data[0]), float(data[-1])
-    edges = _log_edges(low, high, bins) if log and low > 0 and high / low > 10 else _edges(data, low, high, bins)
+    edges = _log_edges(low, high, bins) if log and low > 1e-12 and high / low > 10 else _edges(data, low, high, bins)
     counts, _ = np.histogram(np.clip(data, edges[0], edges[-1]), edges)  # rounding of edges loses no value
     return Histogram(
         name=name, title=title, unit=unit,
@@ -45,7 +45,8 @@ def _edges(data: np.ndarray, low: float, high: float, bins: int) -> np.ndarray:
 
 
 def _log_edges(low: float, high: float, bins: int) -> np.ndarray:
-    per_decade = max(1, min(10, round(bins / math.log10(high / low))))
+    decades = math.log10(high / low)
+    per_decade = min(10, round(bins / decades)) or 1 / math.ceil(decades / bins)
     first = math.floor(math.log10(low) * per_decade)
     last = math.floor(math.log10(high) * per_decade) + 1
     return np.power(10.0, np.arange(first, last + 1) / per_decade)

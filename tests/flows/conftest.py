@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -331,3 +332,9 @@ def figures() -> CorpusFigures:
 @pytest.fixture(scope="session")
 def evil() -> str:
     return EVIL
+
+
+@pytest.fixture(scope="session")
+def drawing():
+    """The functions above, for tests that draw their own."""
+    return SimpleNamespace(stored=stored, box_of=box_of, rle_of=rle_of, record=record, asked=asked, fact=fact)
