@@ -7,7 +7,7 @@ dimensions likewise, ijk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -15,8 +15,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import Rle
+from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode, rle_encode, rle_iou
+
+__all__ = [
+    "Box", "Box3d", "Component", "Component3d", "binary", "bounding_box", "box3d", "box_iou", "boxes3d_of_labels",
+    "boxes_of_labels", "colour_mask", "components", "components3d", "polygon_to_mask", "rle_area", "rle_decode",
+    "rle_encode", "rle_iou",
+]  # fmt: skip
 
 Box = tuple[float, float, float, float]
 Box3d = tuple[int, int, int, int, int, int]
@@ -151,58 +156,6 @@ def box_iou(a: Box, b: Box) -> float:
         return 0.0
     shared = width * height
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-
-
-def rle_encode(mask: NDArray[Any]) -> Rle:
-    """COCO run-length encoding of an H×W mask."""
-    from pycocotools import mask as coco
-
-    packed = coco.encode(np.asfortranarray(mask != 0).view(np.uint8))
-    return Rle(size=(int(packed["size"][0]), int(packed["size"][1])), counts=packed["counts"].decode("ascii"))
-
-
-def rle_decode(rle: Rle) -> NDArray[np.bool_]:
-    """H×W bool. Raises BadInput ``bad_rle`` where the runs don't fill the picture."""
-    from pycocotools import mask as coco
-
-    return np.asarray(coco.decode(_coco(rle))).view(np.bool_)
-
-
-def rle_area(rle: Rle) -> int:
-    """Pixels of the mask, without decoding it."""
-    from pycocotools import mask as coco
-
-    return int(coco.area(_coco(rle)))
-
-
-def rle_iou(a: Rle, b: Rle) -> float:
-    """Intersection over union of two masks of one size."""
-    from pycocotools import mask as coco
-
-    if a.size != b.size:
-        raise ValueError(f"masks of {a.size} and {b.size}")
-    return float(coco.iou([_coco(a)], [_coco(b)], [0])[0, 0])
-
-
-def _coco(rle: Rle) -> dict[str, Any]:
-    return {"size": list(rle.size), "counts": rle.counts.encode("ascii")}
-
-
-def polygon_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> NDArray[np.bool_]:
-    """H×W union of flat x, y polygons, filled as COCO fills them.
-
-    Raises BadInput ``bad_polygon`` where one has fewer than three points or a coordinate that is no number.
-    """
-    from pycocotools import mask as coco
-
-    for polygon in polygons:
-        if len(polygon) < 6 or len(polygon) % 2 or not np.isfinite(polygon).all():
-            raise BadInput("bad_polygon", f"{len(polygon)} numbers: three or more finite points are needed")
-    if not polygons:
-        return np.zeros((height, width), np.bool_)
-    # frPyObjects takes a list of exactly four numbers for a box: polygons have six or more.
-    parts = coco.frPyObjects([[float(v) for v in polygon] for polygon in polygons], height, width)
-    return np.asarray(coco.decode(coco.merge(parts))).view(np.bool_)
 
 
 def binary(mask: NDArray[Any], threshold: float | None = None, value: int | None = None) -> NDArray[np.bool_]:

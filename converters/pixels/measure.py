@@ -112,8 +112,8 @@ def feret(mask: NDArray[Any], spacing: Spacing | None) -> Feret:
     widest = int(np.argmax(np.abs(upper - lower)))
     ends = [points[first] + where[widest] * along + side[widest] * across for side in (upper, lower)]
     return Feret(
-        long_mm, (_point(hull[first]), _point(hull[second])),
-        float(abs(upper[widest] - lower[widest])), (_point(ends[0] / (right, down)), _point(ends[1] / (right, down))),
+        long_mm, _ends(hull[first], hull[second]), float(abs(upper[widest] - lower[widest])),
+        _ends(ends[0] / (right, down), ends[1] / (right, down)),
     )  # fmt: skip
 
 
@@ -167,9 +167,10 @@ def distance_mm(
     """Euclidean distance of two (x, y) by a spacing (down, right), or of two (i, j, k) by an affine or a spacing."""
     if space is None:
         raise ValueError("no spacing, no millimetre")
-    step, matrix = np.subtract(q, p), np.asarray(space, np.float64)
+    matrix = np.asarray(space, np.float64)
     if len(p) != len(q) or matrix.shape[0] - (matrix.ndim - 1) != len(p):
         raise ValueError(f"points of {len(p)} and {len(q)} coordinates, spacing of {matrix.shape}")
+    step = np.subtract(q, p)
     if matrix.ndim == 2:
         return float(np.linalg.norm(matrix[:3, :3] @ step))
     return float(np.linalg.norm(step * (matrix[::-1] if len(p) == 2 else matrix)))
@@ -212,5 +213,7 @@ def _known(spacing: Spacing | None) -> Spacing:
     return spacing
 
 
-def _point(values: NDArray[np.float64]) -> Point:
-    return float(values[0]), float(values[1])
+def _ends(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[Point, Point]:
+    """From left to right, or from top to bottom."""
+    first, second = sorted(((float(one[0]), float(one[1])), (float(other[0]), float(other[1]))))
+    return first, second
