@@ -42,5 +42,5 @@ def _example(build: Build, number: int, row: int) -> Example:
     rows = {view: place for place, view in enumerate(unit.views.field("id").to_pylist())}
     shown = [unit.views[rows[view]].as_py() for view in record.views]
     views = tuple(msgspec.convert(view, View) for view in shown)
-    pictures = tuple(bytes(unit.picture(view)) for view in shown)
+    pictures = tuple(unit.picture(view) for view in shown)
     return Example(record=record, views=views, pictures=pictures)

@@ -201,11 +201,11 @@ class Unit:
         self.bytes = pictures.column("bytes")
         self.sizes = self.views.field("bytes")
 
-    def picture(self, view: dict[str, Any]) -> Any:
+    def picture(self, view: dict[str, Any]) -> bytes:
         """The stored bytes of a view: from the unit, or from the source's own file."""
         row = self.pictures.get(view["sha256"])
         if row is not None:
-            return self.bytes[row].as_buffer()
+            return bytes(self.bytes[row].as_buffer())
         data = (self.root / view["source_file"]).read_bytes()
         if len(data) != view["bytes"]:
             raise BuildError(f"{view['source']}: {view['source_file']} changed while it was being built; build again")

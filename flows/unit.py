@@ -189,7 +189,7 @@ def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], conte
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
 
-    refused = releasable(sample.licence or origin.card.licence, recipe.release)
+    refused = releasable(origin.licence(sample), recipe.release)
     if refused is not None:
         file = sample.media[0].files[0]
         row = Refusal(unit=sample.key, reason="licence", detail=refused, file=file, stage="licence")

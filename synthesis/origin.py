@@ -69,6 +69,12 @@ class Origin:
         found = path.stat()
         self.marks[file] = FileMark(file=file, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256)
 
+    def licence(self, sample: Sample) -> str:
+        """The SPDX expression for the Sample: the picture's own licence and that of the annotations, where they differ."""
+        if sample.licence in (None, self.card.licence):
+            return self.card.licence
+        return f"{sample.licence} AND {self.card.licence}"
+
     def terms(self, sample: Sample) -> Terms:
         """What every record of the Sample carries; the patient is a pseudonym from here on."""
         card = self.card
@@ -79,7 +85,7 @@ class Origin:
 
         return Terms(
             source=card.source,
-            licence=sample.licence or card.licence,
+            licence=self.licence(sample),
             access=card.access,
             redistribute=card.redistribute,
             patient=hidden(sample.patient),
