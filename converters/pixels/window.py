@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Literal
 
+import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -114,10 +115,11 @@ def percentile_window(volume: NDArray[Any], low: float = 0.5, high: float = 99.5
 
 def _integer_percentiles(volume: NDArray[Any], low: float, high: float) -> tuple[float, float]:
     """As numpy's linear percentiles, from a histogram: one pass, no sort."""
-    first = int(volume.min())
-    counts = np.bincount(volume.ravel().astype(np.int32) - first)
-    if first == 0 and counts.size > 1:
-        counts[0] = 0
+    first = -(1 << 15) if volume.dtype.kind == "i" else 0
+    counts = _histogram(volume)
+    lowest = int(np.flatnonzero(counts)[0])
+    if first + lowest == 0 and np.count_nonzero(counts) > 1:
+        counts[lowest] = 0
     below = counts.cumsum()
 
     def at(percent: float) -> float:
@@ -126,6 +128,17 @@ def _integer_percentiles(volume: NDArray[Any], low: float, high: float) -> tuple
         return float(first + left + (right - left) * (rank - int(rank)))
 
     return at(low), at(high)
+
+
+def _histogram(volume: NDArray[Any]) -> NDArray[np.int64]:
+    """Counts of all 65,536 values of 8 or 16 bits, rising."""
+    signed = volume.dtype.kind == "i"
+    values = volume.astype(np.int16 if signed else np.uint16, order="K", copy=False).ravel(order="K").view(np.uint16)
+    counts = np.zeros(1 << 16, np.int64)
+    for at in range(0, values.size, 1 << 22):  # OpenCV counts in float32: whole numbers up to 2**24
+        part = values[at : at + (1 << 22)].reshape(1, -1)
+        counts += cv2.calcHist([part], [0], None, [1 << 16], (0, 1 << 16)).ravel().astype(np.int64)
+    return np.roll(counts, 1 << 15) if signed else counts
 
 
 def choose_window(
