@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import get_args
 
 import polars as pl
 
@@ -22,16 +23,16 @@ def draw(whole: pl.DataFrame, ratios: Mapping[Split, float]) -> list[Split]:
     (the largest first) must get one; an empty one takes the drawn component that falls nearest to its interval out
     of a split that has another one to spare. There, and only there, may a newcomer move somebody.
     """
-    wanted: list[Split] = [name for name, share in ratios.items() if share > 0]
+    wanted = [name for name in get_args(Split) if ratios.get(name, 0.0) > 0]
     edges = [0.0, *accumulate(ratios[name] for name in wanted)]
     edges[-1] = 1.0
-    interval = dict(zip(wanted, zip(edges[:-1], edges[1:], strict=True), strict=True))
-    at = {name: seed("split", name) / 2**64 for name in whole["component"]}
+    interval = dict(zip(wanted, pairwise(edges), strict=True))
+    at = {name: (seed("split", name) >> 11) / 2**53 for name in whole["component"]}
     published: dict[str, Split] = {
         name: split for name, split in whole.select("component", "published").rows() if split
     }
-    found = {
-        name: published.get(name) or next(split for split in wanted if point < interval[split][1])
+    found: dict[str, Split] = {
+        name: published[name] if name in published else next(one for one in wanted if point < interval[one][1])
         for name, point in at.items()
     }
     free = sorted(set(found) - set(published))

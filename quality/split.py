@@ -101,20 +101,21 @@ def assign_splits(samples: pl.DataFrame, keys: pl.DataFrame, settings: SplitSett
 
 def _member(by: str) -> pl.Expr:
     """The name of what is kept whole: patient before study before sample, so that patients name components."""
-    names = [
-        pl.concat_str(pl.lit(f"{rank}"), "source", part, separator="\0") for rank, part in enumerate(KEPT_WHOLE[by])
-    ]
-    return pl.coalesce(*names, pl.concat_str(pl.lit("9"), "source", "sample", separator="\0"))
+    names = [_key(f"{rank}", "source", part) for rank, part in enumerate(KEPT_WHOLE[by])]
+    return pl.coalesce(*names, _key("9", "source", "sample"))
+
+
+def _key(kind: str, *columns: str) -> pl.Expr:
+    return pl.concat_str(pl.lit(kind), *columns, separator="\0")
 
 
 def _roots(samples: pl.DataFrame, keys: pl.DataFrame, by: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """For each row the first row of its component."""
     rows = samples.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-    shared = [
-        rows.join(keys, on=["source", "sample"]).select("row", key=pl.concat_str(pl.lit("key"), "key", separator="\0"))
+    shared = [rows.join(keys, on=["source", "sample"]).select("row", key=_key("key", "key"))]
+    shared += [
+        rows.filter(pl.col(part).is_not_null()).select("row", key=_key(part, "source", part)) for part in KEPT_WHOLE[by]
     ]
-    for part in KEPT_WHOLE[by]:
-        shared.append(rows.filter(pl.col(part).is_not_null()).select("row", key=_key(part, "source", part)))
     links = pl.concat(shared).with_columns(first=pl.col("row").min().over("key"))
     return components(len(samples), links["row"].to_numpy(), links["first"].to_numpy())
 
