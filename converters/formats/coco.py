@@ -159,7 +159,7 @@ def _picture(
             regions.append(region_of(entry, name, size, pointer, params.tolerance, instance=not crowd))
         except BadInput as bad:
             lost.update([name] if name is not None else index.categories.values())
-            yield refused(f"{path}#annotation={entry.get('id')}", bad, index.file)
+            yield refused(f"{path}#annotation={entry.get('id')}", bad, index.file, part=True)
     yield Sample(
         key=path,
         patient=patient,

@@ -107,7 +107,7 @@ def _picture(
             regions.append(Region(kind="box", pointer=row.pointer, name=name, box=box, instance=True))
         except BadInput as bad:
             lost.add(name)
-            yield refused(row.pointer, bad, row.table)
+            yield refused(row.pointer, bad, row.table, part=True)
     yield Sample(
         **facts[0],
         media=(Media(files=(first.path,), size=size),),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
@@ -15,7 +15,7 @@ from medloom.converters.formats.joined_labels import joined_labels
 from medloom.converters.refused import refused
 from medloom.converters.registry import load_converter
 from medloom.schemas.card import Exhaustive, SourceCard
-from medloom.schemas.errors import BadInput
+from medloom.schemas.errors import BadInput, MedloomError
 from medloom.schemas.sample import Refusal, Sample
 
 
@@ -28,6 +28,14 @@ class Part(base.Params):
     params: dict[str, Any] = Field(default_factory=dict)
     names: tuple[str, ...] | None = None
     exhaustive: Exhaustive | None = None
+
+    @model_validator(mode="after")
+    def _suits_its_converter(self) -> Part:
+        try:
+            load_converter(self.converter).Params.model_validate(self.params)
+        except MedloomError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class Params(base.Params):
@@ -70,14 +78,14 @@ class Joined(Converter):
             sizes = {sample.media[0].size for sample in (item, *parts) if sample.media[0].size is not None}
             if len(sizes) > 1:
                 bad = BadInput("size_mismatch", f"annotations state different sizes of the picture: {sorted(sizes)}")
-                yield refused(f"{item.key}#joined", bad, file)
+                yield refused(f"{item.key}#joined", bad, file, part=True)
                 parts = []
             yield _join(item, parts)
         for part, found in zip(params.add, added, strict=True):
             for file, sample in sorted(found.items()):
                 if _says_something(sample):
                     bad = BadInput("not_in_base", f"{part.converter} speaks of a picture that the base does not have")
-                    yield refused(f"{part.converter}:{sample.key}", bad, file)
+                    yield refused(f"{part.converter}:{sample.key}", bad, file, part=True)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)

@@ -73,7 +73,7 @@ class MaskFinder:
                     if rule.missing == "unmarked":
                         yield None
                     continue
-                yield refused(f"{key}#{file}", bad, file)
+                yield refused(f"{key}#{file}", bad, file, part=True)
                 continue
             yield _region(rule, file, media)
 

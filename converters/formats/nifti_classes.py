@@ -94,7 +94,7 @@ class NiftiClasses(Converter):
                     regions.append(Region(kind="mask", pointer=file, name=name, file=file))
                 except BadInput as bad:
                     lost.add(name)
-                    yield refused(f"{key}#{file}", bad, file)
+                    yield refused(f"{key}#{file}", bad, file, part=True)
             marked = [region.name for region in regions if region.name is not None]
             yield Sample(
                 key=key,

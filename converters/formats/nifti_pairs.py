@@ -150,7 +150,7 @@ def _sample(
             inside(root, file)
         except BadInput as bad:
             if not (one.optional and bad.reason == "missing_file"):
-                spoiled.append(refused(f"{key}#{file}", bad, file))
+                spoiled.append(refused(f"{key}#{file}", bad, file, part=True))
             continue
         media.append(Media(key=one.key, kind="volume", files=(file,), role=one.role, frame=one.frame))
         regions.extend(drawn)
@@ -180,7 +180,7 @@ def _points(
             inside(root, file)
         except BadInput as bad:
             if not (rule.optional and bad.reason == "missing_file"):
-                spoiled.append(refused(f"{key}#{file}", bad, file))
+                spoiled.append(refused(f"{key}#{file}", bad, file, part=True))
             continue
         names = tuple(MaskName(name=name, value=value) for value, name in sorted(rule.names.items()))
         yield LandmarkMap(file=file, names=names, media=one.key)

@@ -88,7 +88,7 @@ class PascalVoc(Converter):
                     regions.append(_region(entry, name, size, f"{file}#object={number}", params))
                 except BadInput as bad:
                     lost.add(name)
-                    yield refused(f"{key}#object={number}", bad, file)
+                    yield refused(f"{key}#object={number}", bad, file, part=True)
             yield Sample(
                 key=key,
                 patient=patient,

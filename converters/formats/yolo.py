@@ -125,7 +125,7 @@ def _picture(
             regions.append(_region(line.split(), names, size, f"{text}#line={number}", params.tolerance))
         except BadInput as bad:
             lost.update(_lost(line, names))
-            yield refused(f"{path}#line={number}", bad, text)
+            yield refused(f"{path}#line={number}", bad, text, part=True)
     yield Sample(
         key=path,
         patient=patient,

@@ -1,0 +1,118 @@
+"""DICOM data sets from files or bytes, with or without the preamble that the standard asks for."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medloom.schemas.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
+
+PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+def read_dicom(source: Path | bytes, pixels: bool = True) -> FileDataset:
+    """The data set of a DICOM file (PS3.10), or of one that lacks preamble or file meta information.
+
+    Without `pixels` long values stay on disk until they are asked for, so that listing reads headers only.
+
+    Raises BadInput ``not_dicom`` (no element that every object has), ``truncated``.
+    """
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    def read(force: bool) -> FileDataset:
+        where: Any = io.BytesIO(source) if isinstance(source, bytes) else source
+        defer = None if pixels or isinstance(source, bytes) else 4096
+        return dcmread(where, force=force, defer_size=defer)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = read(force=False)
+        except InvalidDicomError:
+            found = _forced(read)
+        except EOFError as error:
+            raise BadInput("truncated", f"{type(error).__name__}: {error}") from None
+        except Exception as error:  # pydicom raises almost anything on broken elements
+            raise BadInput("not_dicom", f"{type(error).__name__}: {error}") from None
+    return found
+
+
+def _forced(read: Any) -> FileDataset:
+    """Reads what has no preamble; anything at all can be read so, so that the result must make sense."""
+    try:
+        found: FileDataset = read(force=True)
+        plausible = "SOPClassUID" in found and str(found.SOPClassUID).startswith("1.2.")
+    except Exception:
+        plausible = False
+    if not plausible:
+        raise BadInput("not_dicom", "neither a DICOM preamble nor a data set with a SOP class") from None
+    _set_transfer_syntax(found)
+    return found
+
+
+def _set_transfer_syntax(dataset: FileDataset) -> None:
+    """A file without meta information is in one of the three plain encodings; pydicom has found out which."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    meta = getattr(dataset, "file_meta", None)
+    if meta is not None and "TransferSyntaxUID" in meta:
+        return
+    implicit, little = dataset.original_encoding
+    dataset.file_meta = meta if meta is not None else FileMetaDataset()
+    plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+
+
+def has_pixels(dataset: Any) -> bool:
+    """Whether the data set holds pixels."""
+    return any(keyword in dataset for keyword in PIXEL_KEYWORDS)
+
+
+def frame_count(dataset: Any) -> int:
+    """Number of frames; 1 where it isn't stated. Raises BadInput ``undecodable`` where it is no number."""
+    try:
+        return max(1, int(dataset.get("NumberOfFrames") or 1))
+    except (TypeError, ValueError) as error:
+        raise BadInput("undecodable", f"NumberOfFrames: {error}") from None
+
+
+def attribute(dataset: Any, keyword: str, frame: int = 0, within: str | None = None) -> Any:
+    """An attribute, or that of the frame's functional group `within` (per frame, then shared: PS3.3 C.7.6.16).
+
+    None where it is absent, empty or not readable.
+    """
+    try:
+        groups = []
+        if within is not None:
+            per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or ()
+            groups = [*([per_frame[frame]] if frame < len(per_frame) else []), *_shared(dataset)]
+        for group in groups:
+            for item in group.get(within) or ():
+                if item.get(keyword) not in (None, ""):
+                    return item.get(keyword)
+        value = dataset.get(keyword)
+    except Exception:  # a broken element is as good as none
+        return None
+    return None if value is None or value == "" else value
+
+
+def numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """`count` finite numbers of a multi-valued attribute, or None."""
+    import math
+
+    try:
+        found = tuple(float(part) for part in value)
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def _shared(dataset: Any) -> list[Any]:
+    return list(dataset.get("SharedFunctionalGroupsSequence") or ())
