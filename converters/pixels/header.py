@@ -7,6 +7,7 @@ import struct
 import warnings
 from functools import cache
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -147,8 +148,10 @@ def _png(data: bytes) -> RasterInfo:
                     orientation = png_orientation(kind, data[at + 8 : end - 4])
                 if kind == b"acTL":
                     frames = int.from_bytes(data[at + 8 : at + 12], "big")
-            elif kind == b"tRNS":
-                transparent = True
+            elif crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+                # libpng only warns, and Pillow then refuses what we would have passed on.
+                raise BadInput("corrupt", f"PNG: check sum of {kind.decode()}")
+            transparent = transparent or kind == b"tRNS"
         at = end
     if kind != b"IEND":
         reason = "truncated" if not kind or kind.isalpha() else "corrupt"

@@ -159,6 +159,13 @@ def test_a_cut_file_never_passes(pictures):
                 prepare(data[:length], AS_IS)
 
 
+def test_a_png_whose_side_chunk_is_damaged_never_passes(pictures):
+    data = bytearray(pictures.saved(pictures.scene(30, 40), "PNG", dpi=(300, 300)))
+    data[data.index(b"pHYs") + 5] ^= 1
+    with pytest.raises(BadInput, match="corrupt"):
+        prepare(bytes(data), AS_IS)
+
+
 def test_statistics_are_numpys(pictures):
     grey = pictures.scene(64, 80, 1)
     found = statistics(grey)
