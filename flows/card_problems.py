@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from medloom.flows.explain import Place, explain
 from medloom.flows.problem import Problem, nearest, nearest_or_all, problem
-from medloom.schemas.card import SourceCard
+from medloom.schemas.card import SourceCard, WindowChoice
 from medloom.schemas.errors import MedloomError
 from medloom.schemas.licence import licence_fault
 from medloom.schemas.marked_yaml import Path as Loc
@@ -21,6 +21,7 @@ def card_problems(card: SourceCard, here: Place, used: Collection[str], used_at:
     yield from _name(card, here)
     yield from _licences(card, here)
     yield from _labels(card, here)
+    yield from window_problems(card.window, here, ("window",))
     yield from _converter(card, here, used, used_at)
 
 
@@ -49,6 +50,20 @@ def _labels(card: SourceCard, here: Place) -> Iterator[Problem]:
             what = f"the label {name!r} maps to {concept!r}, which is not in the vocabulary"
             hint = "add the concept to catalogs/vocab/, or write null where it is no class"
             yield _at(here, ("labels", name), what, nearest(concept, vocabulary.names) or hint)
+
+
+def window_problems(window: WindowChoice | None, here: Place, loc: Loc) -> Iterator[Problem]:
+    """A preset that nobody knows, or half a window."""
+    if window is None:
+        return
+    if window.preset is not None:
+        from medloom.converters.pixels.window import CT_PRESETS
+
+        if window.preset not in CT_PRESETS:
+            what = f"no window is called {window.preset!r}"
+            yield _at(here, (*loc, "preset"), what, nearest_or_all(window.preset, CT_PRESETS))
+    elif window.center is None or window.width is None:
+        yield _at(here, loc, "a window has a center and a width, or a preset", "write {center: 40, width: 400} say")
 
 
 def _converter(card: SourceCard, here: Place, used: Collection[str], used_at: Place) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from medloom.flows.card_problems import window_problems
 from medloom.flows.cards import card_names, find_card, read_card
 from medloom.flows.explain import Place
 from medloom.flows.problem import COMMAND_LINE, Problem, nearest_or_all, problem
@@ -16,7 +17,7 @@ from medloom.flows.roots import NoRoot, existing_root
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import Release, SourceUse
 from medloom.schemas.errors import CatalogError, MedloomError
-from medloom.schemas.licence import Grant, combine, licence_fault, releasable, release_fault, strictest
+from medloom.schemas.licence import Grant, combine, releasable, release_fault, strictest
 from medloom.schemas.marked_yaml import Mark
 from medloom.schemas.marked_yaml import Path as Loc
 
@@ -54,8 +55,9 @@ def examine_sources(
             problems.append(_at(here, loc, what, "remove one of them: a record's id names its source"))
             continue
         source = _Source(here, index, name, use, folder, overrides.get(name))
-        if (card := source.read(problems)) is not None:
-            cards[name] = (index, card)
+        source.read(problems)
+        if source.card is not None and source.licensed:
+            cards[name] = (index, source.card)
         if (resolved := source.resolve(problems)) is not None:
             found.append(resolved)
     problems.extend(_licences(here, data.get("release"), cards))
@@ -92,14 +94,16 @@ class _Source:
         self.override = override
         self.use = use
         if use is not None and override is not None:
-            scheme = override.startswith(("package:", "phantom:"))
-            path = override if scheme else str(Path.cwd() / Path(override).expanduser())
+            as_it_is = override.startswith(("package:", "phantom:", "~")) or "://" in override
+            path = override if as_it_is else str(Path.cwd() / override)
             self.use = use.model_copy(update={"path": path})
         self.card: SourceCard | None = None
         self.file = Path()
         self.sound = False
+        self.licensed = False
 
-    def read(self, problems: list[Problem]) -> SourceCard | None:
+    def read(self, problems: list[Problem]) -> None:
+        """Finds and reads the card: `sound` is one without mistakes, `licensed` one whose licences are known words."""
         file = find_card(self.name, self.folder)
         if file is None:
             what = f"no source card {self.name!r} in sources/ beside the catalog or among medloom's own"
@@ -107,17 +111,20 @@ class _Source:
             near = nearest_or_all(self.name, card_names(self.folder))
             hint = near if near.startswith("did") else hint + near.removeprefix("known: ")
             problems.append(_at(self.here, (*self.loc, "use"), what, hint))
-            return None
+            return
         params = Place(self.here.file, self.here.text, (*self.loc, "params"))
         try:
             read = read_card(file, self.use, params)
         except CatalogError as error:
             problems.append(_at(self.here, (*self.loc, "use"), str(error)))
-            return None
+            return
         problems.extend(read.problems)
+        if self.use is not None:
+            problems.extend(window_problems(self.use.window, self.here, (*self.loc, "window")))
         self.card, self.file = read.card, file
         self.sound = all(one.severity == "note" for one in read.problems)
-        return read.card
+        # A licence that is misspelt is told once, in the card.
+        self.licensed = not any(one.where.startswith("licence") for one in read.problems)
 
     def resolve(self, problems: list[Problem]) -> ResolvedSource | None:
         from medloom.converters.registry import load_converter
@@ -150,7 +157,7 @@ def _licences(here: Place, raw: Any, cards: Mapping[str, tuple[int, SourceCard]]
     except ValidationError:
         return
     if (fault := release_fault(release.licence, release.to)) is not None:
-        key = "licence" if licence_fault(release.licence) is not None else "to"
+        key = "to" if release_fault(release.licence, "private") is None else "licence"
         yield _at(here, ("release", key), fault)
         return
     grants = {name: Grant.of(card) for name, (_, card) in cards.items()}
@@ -161,7 +168,7 @@ def _licences(here: Place, raw: Any, cards: Mapping[str, tuple[int, SourceCard]]
     for name, (index, card) in cards.items():
         refused = sorted({one for one in card.licences.values() if releasable(one, release.licence) is not None})
         if refused and len(refused) < len(set(card.licences.values())):
-            what = f"pictures of {name!r} under {', '.join(refused)} can't be released so: they are dropped and counted"
+            what = f"pictures of {name!r} under {', '.join(refused)} can't be released so and are dropped"
             yield _at(here, ("sources", index, "use"), what, severity="note")
 
 

@@ -73,7 +73,7 @@ def _entries(here: Place, key: str, raw: Any, problems: list[Problem]) -> Iterat
         if not isinstance(named, dict):
             continue
         if len(named) != 1:
-            what = f"{key}[{index}] names {len(named)} of them"
+            what = f"{key}[{index}] names {len(named)} {key}"
             hint = f"one a line: `- {next(iter(named), 'name')}: {{...}}`"
             problems.append(_Entry(here, loc, "", {}).problem(what, hint))
         for name, params in named.items():

@@ -47,6 +47,11 @@ class Resolved:
     filters: tuple[Filter, ...]
     notes: tuple[Problem, ...]
 
+    @property
+    def folder(self) -> Path:
+        """The catalog's folder: relative paths in it start here."""
+        return self.file.parent
+
 
 def check(path: Path, overrides: Mapping[str, str] | None = None) -> list[Problem]:
     """Every mistake in a catalog and in the cards that it names, or in one card, by file and line.

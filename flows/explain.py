@@ -126,6 +126,8 @@ def _at(row: _Row, loc: Iterable[str | int], what: str, suggestion: str = "", ke
 
 def _found(row: _Row, expected: str) -> str:
     path = row.place.text.path((*row.place.under, *row.detail["loc"]))
+    if row.arm == "[key]":
+        return f"{dotted(path[:-1])} has the key {shown(row.detail['input'])}, expected {expected}"
     return f"{dotted(path) or 'the file'} is {shown(row.detail['input'], path)}, expected {expected}"
 
 

@@ -15,7 +15,7 @@ COMMAND_LINE = "--source"
 """The `file` of a problem that stands on the command line."""
 _SECRET_NAME = re.compile(r"(?i)token|secret|passw|api_?key|credential|private_key|authorization")
 _SECRETS = (
-    (re.compile(r"://[^/\s@'\"]+@"), "://***@"),
+    (re.compile(r"(:/{1,2})[^/\s@'\"]+@"), r"\1***@"),
     (re.compile(r"(?i)\b([\w-]*(?:token|secret|passw\w*|api_?key|signature|sig|access_?key)=)[^&\s'\"]+"), r"\1***"),
     (re.compile(r"\b(?:hf_|ghp_|gho_|github_pat_|glpat-|sk-|xox[abp]-|AKIA|ASIA)[A-Za-z0-9_-]{12,}"), "***"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"), "***"),

@@ -50,12 +50,15 @@ def existing_root(use: SourceUse, card: SourceCard, catalog_dir: Path) -> Path |
     if use.path.startswith("package:"):
         return _package(use.path)
     try:
-        path = catalog_dir / Path(use.path).expanduser()
+        path = (catalog_dir / Path(use.path).expanduser()).absolute()  # workers start elsewhere
     except RuntimeError:
         raise NoRoot(f"{use.path}: there is no such user here", how) from None
+    if "://" in use.path:
+        raise NoRoot(f"{use.path} is a URL, and sources are read from folders", f"download it, then {how}")
     if not path.is_dir():
         there = "is no folder" if path.exists() else "is not there"
-        raise NoRoot(f"{use.path} {there} (looked for {path})", how)
+        looked = "" if str(path) == use.path else f" (looked for {path})"
+        raise NoRoot(f"{use.path} {there}{looked}", how)
     return path
 
 
@@ -70,7 +73,7 @@ def _package(path: str) -> Path:
         if (root := Path(place) / folder).is_dir():
             return root
     if spec is None:
-        raise NoRoot(f"the package {name!r} is not installed", f"install it here: pip install {name}")
+        raise NoRoot(f"the package {name!r} is not installed", "install it into this environment, if that is its name")
     raise NoRoot(f"the package {name!r} holds no folder {str(folder)!r}", "look at what it holds where it is installed")
 
 

@@ -138,7 +138,7 @@ class _Reader:
         elif kind == "scalar":
             return self.value(node, tag)
         elif tag not in (f"{_PREFIX}map", f"{_PREFIX}seq"):
-            self.faults.append(YamlFault(_mark(node), f"the tag {tag!r} is not read", "remove it"))
+            self.faults.append(YamlFault(_mark(node), f"the tag {_short(tag)} is not read", "remove it"))
         else:
             self.above.add(id(node))
             found = self.mapping(node, path) if kind == "mapping" else self.sequence(node, path)
@@ -178,7 +178,7 @@ class _Reader:
         elif name in ("str", "timestamp", "merge", "value"):
             return self.text(node)
         else:
-            self.faults.append(YamlFault(_mark(node), f"the tag {tag!r} is not read", "remove it"))
+            self.faults.append(YamlFault(_mark(node), f"the tag {_short(tag)} is not read", "remove it"))
         return None
 
     def text(self, node: Any) -> str:
@@ -189,6 +189,10 @@ class _Reader:
         except UnicodeDecodeError:
             self.faults.append(YamlFault(_mark(node), "half a surrogate pair is no character", "write it out"))
             return ""
+
+
+def _short(tag: str) -> str:
+    return f"!!{tag.removeprefix(_PREFIX)}" if tag.startswith(_PREFIX) else tag
 
 
 def _mark(node: Any) -> Mark:
