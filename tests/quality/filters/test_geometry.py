@@ -117,6 +117,6 @@ def test_the_box_of_any_mask_is_kept_and_any_other_is_not(kit, box):
     assert kit.reasons("geometry", rows, [kit.view(width=70, height=70)]) == {"moved": "box_not_of_mask"}
 
 
-@pytest.mark.parametrize("counts", ["", "o", "[", "ü5", "nlP", "0\n"])
+@pytest.mark.parametrize("counts", ["", "o", "[", "ü5", "5" * 40, "nlP", "0\n"])
 def test_any_counts_are_a_reason_and_no_crash(kit, reason_of, counts):
     assert reason_of("geometry", _place(kit, rle=Rle(size=(48, 64), counts=counts))) == "rle_broken"
