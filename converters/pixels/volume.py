@@ -86,7 +86,8 @@ class Volume:
     def _scaled(self, array: NDArray[Any]) -> NDArray[Any]:
         if self.slope == 1 and self.inter == 0:
             return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-        return array.astype(np.float32) * np.float32(self.slope) + np.float32(self.inter)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return array.astype(np.float32) * np.float32(self.slope) + np.float32(self.inter)
 
 
 def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
@@ -99,13 +100,16 @@ def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
     `max_bytes`, decided before unpacking), ``unsupported_volume`` (colour, complex, more than 4D), ``bad_affine``.
     """
     header, data = nifti_file.read(path, max_bytes)
-    affine, oriented, notes = _affine(header)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number is found below
+        affine, oriented, notes = _affine(header)
     units = int(header["xyzt_units"]) & 7
     scale = _TO_MM.get(units, 1.0)
     if scale != 1:
         affine[:3] *= scale
         notes.append(f"spatial unit {units} converted to mm")
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (spacing.min() > 1e-6 and spacing.max() < 1e4):
+        raise BadInput("bad_affine", f"voxels of {spacing.tolist()} mm")
     slope, inter = _scaling(header)
     if oriented and (tilt := obliquity(affine)) > 1:
         notes.append(f"oblique by {tilt:.1f} degrees: slices follow the nearest patient axis")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 WindowHow = Literal["preset", "stated", "body_part", "percentile"]
 
-# (center, width) in Hounsfield units, as radiology workstations set them; A. Murphy et al., "Windowing (CT)",
-# Radiopaedia.org, rID-52108.
+# (center, width) in Hounsfield units, after "Windowing (CT)", radiopaedia.org/articles/windowing-ct, which gives ranges
+# for some and says that centres and vendors differ; abdomen, liver and angiography as workstations commonly preset them.
 CT_PRESETS: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
     {
         "soft_tissue": (40.0, 400.0),
@@ -103,6 +103,13 @@ def percentile_window(volume: NDArray[Any], low: float = 0.5, high: float = 99.5
     Where the lowest value is exactly 0 (magnitude images), zeros are left out: they are padding or a removed skull,
     and their share would move the percentiles. NaN and infinities are left out too. A constant volume gets width 1.
     """
+    if (
+        volume.dtype.kind in "iu"
+        and volume.dtype.itemsize > 2
+        and volume.min() >= -(1 << 15)
+        and volume.max() < 1 << 15
+    ):
+        volume = volume.astype(np.int16, order="K")
     if volume.dtype.kind in "iu" and volume.dtype.itemsize <= 2:
         lower, upper = _integer_percentiles(volume, low, high)
     else:

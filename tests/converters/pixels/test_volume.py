@@ -204,7 +204,7 @@ def test_oblique_volumes_are_told(data_dir):
     assert any("oblique by 4.6" in note for note in notes)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e20])
 def test_an_affine_that_maps_no_space_is_refused(tmp_path, value):
     path = write(tmp_path / "v.nii.gz", np.zeros((4, 5, 6), np.uint8))
     assert reason_of(patch(path, 280, struct.pack("<4f", value, 0, 0, 0))) == "bad_affine"
