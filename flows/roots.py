@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -68,7 +69,10 @@ def _package(path: str) -> Path:
         raise NoRoot(f"{path!r} names no part of a package", "write package:NAME/FOLDER, package:pydicom/data say")
     name, folder = match[1], _below(path, match[2])
     # find_spec tells where a top-level package lies without running its code.
-    spec = find_spec(name)
+    try:
+        spec = find_spec(name)
+    except ValueError:  # what is running has no spec
+        spec = None
     for place in (spec.submodule_search_locations or []) if spec is not None else []:
         if (root := Path(place) / folder).is_dir():
             return root
@@ -100,11 +104,17 @@ def _phantom(use: SourceUse, scratch: Path) -> Path | None:
 
 def _clinic(seed: int, scratch: Path) -> Path:
     """The clinic of that seed. A folder with its final name is whole: it got the name when all was on disk."""
-    from medloom.converters.phantom.clinic import CLINIC_VERSION, write_clinic
+    from medloom.converters.phantom.clinic import write_clinic
     from medloom.flows.store import whole_folder
 
-    clinic = scratch / f"clinic-{seed}-{digest('clinic', CLINIC_VERSION, seed, size=6)}"
+    clinic = scratch / f"clinic-{seed}-{digest('clinic', _generator(), seed, size=6)}"
     if not clinic.is_dir():
         with whole_folder(clinic) as fresh:
             write_clinic(fresh, seed)
     return clinic
+
+
+def _generator() -> list[tuple[str, str]]:
+    """The code that draws phantoms, by name and content: another version of it makes another clinic."""
+    code = sorted(files("medloom.converters.phantom").iterdir(), key=lambda file: file.name)
+    return [(file.name, digest(file.read_text("utf-8"))) for file in code if file.name.endswith(".py")]
