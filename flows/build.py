@@ -81,6 +81,7 @@ class Build:
         with self._timed("list"), self.progress.bar(f"{name}: list", "samples") as bar:
             found = self._counted(converter.samples(state.root, card), bar)
             state.listing = list_source(found, card, self.store.samples(name), self.catalog.unit_samples, use.limit)
+            self.progress.advance(bar, max(0, state.listing.samples - bar.done))
             state.recipe = self._recipe(state, state.listing, converter.version)
         self._check_refused(state)
 
@@ -240,14 +241,10 @@ class Build:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _counted(self, found: Iterator[Any], bar: Any) -> Iterator[Any]:
-        waiting = 0
-        for item in found:
+        for number, item in enumerate(found, start=1):
             yield item
-            waiting += 1
-            if waiting == 1000:
-                self.progress.advance(bar, waiting)
-                waiting = 0
-        self.progress.advance(bar, waiting)
+            if number % 1000 == 0:
+                self.progress.advance(bar, 1000)
 
     def _timed(self, stage: str) -> Any:
         from contextlib import contextmanager

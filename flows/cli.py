@@ -142,3 +142,7 @@ def _workers(asked: int) -> int:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1
     )
+
+
+if __name__ == "__main__":
+    main()

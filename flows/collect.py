@@ -322,7 +322,7 @@ def _splits(kept: pl.DataFrame, shown: pl.DataFrame) -> tuple[SplitRow, ...]:
 
 def _clash(clash: Any) -> SplitClash:
     return SplitClash(
-        group=clash.component,
+        group=clash.group,
         reason=clash.reason,
         splits=tuple(clash.splits),
         resolved=clash.resolved,

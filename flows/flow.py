@@ -9,11 +9,12 @@ from medloom.flows.build import Build
 
 SETTINGS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_LOGGING_LEVEL": "ERROR",
-    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
 }
-"""Set unless the user has set them: the embedded server may need more than its default 20 s on a small machine."""
+"""Set unless the user has set them: the embedded server may need more than its default 20 s on a small machine, and
+a failure is told once, by the command line."""
 
 
 def run_on_prefect(build: Build) -> None:

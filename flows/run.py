@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sys
 import time
@@ -65,8 +67,9 @@ def _run(build: Build) -> None:
     try:
         (run_on_prefect if build.workers.count else run_here)(build)
     except OSError as error:
-        if error.errno == 28:  # ENOSPC
-            raise BuildError(f"the disk is full ({error.filename or build.store.work}); --resume goes on") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            where = error.filename or build.store.work
+            raise BuildError(f"{os.strerror(error.errno)} ({where}): make room, then --resume goes on") from error
         raise
 
 

@@ -101,10 +101,7 @@ def write_shard(job: ShardJob) -> Shard:
     """Writes the shard, or finds it whole. Raises BuildError where a source file is no longer what it was."""
     rows = msgspec.msgpack.decode(Path(job.rows).read_bytes(), type=list[Row])
     units = _used(rows, job.units)
-    key = digest(
-        "shard", WRITER_VERSION, SCHEMA_VERSION, job.split, job.features, [row.id for row in rows],
-        sorted(units[number].key for number in units), size=16,
-    )  # fmt: skip
+    key = digest("shard", WRITER_VERSION, SCHEMA_VERSION, job.split, job.features, *_content(rows, units))
     path = Path(job.folder) / f"{key}.parquet"
     note = path.with_suffix(".json")
     done = _found(path, note)
@@ -139,6 +136,16 @@ def _found(path: Path, note: Path) -> Shard | None:
     if isinstance(done, Shard) and path.is_file() and path.stat().st_size == done.bytes:
         return done if sha256_of(path) == done.sha256 else None
     return None
+
+
+def _content(rows: Sequence[Row], units: dict[int, UnitPlace]) -> tuple[object, ...]:
+    """What the shard is made of, by content: numbers of units mean nothing outside this build."""
+    place = {number: index for index, number in enumerate(units)}
+    refs = [
+        (row.id, [(place[unit], at) for unit, at in row.views], [(place[unit], at) for unit, at in row.records])
+        for row in rows
+    ]
+    return [unit.key for unit in units.values()], refs
 
 
 def _used(rows: Sequence[Row], units: tuple[UnitPlace, ...]) -> dict[int, UnitPlace]:

@@ -84,4 +84,4 @@ class Workers:
                 try:
                     yield ray.get(one)
                 except ray.exceptions.RayTaskError as error:
-                    raise error.as_instanceof_cause() from None
+                    raise error.cause from None
