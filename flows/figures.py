@@ -220,9 +220,10 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
 class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is said of one build.
 
-    `concepts` maps concept ids to the names that people read. `deidentification` says, one sentence each, what was
-    done; empty means that nothing was. `checks` are what the build asserts of the corpus. `run` is for the report
-    alone, so that card, NOTICE and Croissant are the same bytes for the same catalog.
+    `concepts` maps concept ids to the names that people read. `engine` is what phrased the texts (none: templates
+    alone). `deidentification` says, one sentence each, what was done; empty means that nothing was. `checks` are what
+    the build asserts of the corpus. `run` is for the report alone, so that card, NOTICE and Croissant are the same
+    bytes for the same catalog.
     """
 
     corpus: str
@@ -232,6 +233,7 @@ class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
     release_licence: str
     release_to: Literal["public", "gated", "private"] = "public"
     languages: tuple[str, ...] = ("en",)
+    engine: str = "none"
     pictures: int
     records: int
     patients: int

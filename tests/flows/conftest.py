@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from types import SimpleNamespace
 
 import cv2
+import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from datasets import Features
 from pycocotools import mask as coco
 
 from medloom.flows.figures import (
     Balance,
     Cell,
     Check,
+    ConfigFiles,
     CorpusFigures,
     DropExample,
     Example,
@@ -23,12 +29,14 @@ from medloom.flows.figures import (
     QuarantineCount,
     QuarantineRow,
     RunFacts,
+    Shard,
     SourceFigures,
     SplitClash,
     SplitRow,
     Version,
 )
 from medloom.flows.histogram import histogram
+from medloom.flows.shards import features, row_schema
 from medloom.schemas.record import Answer, Fact, Measurement, Option, Place, Record, Turn
 from medloom.schemas.sample import Acquisition, Rle
 from medloom.schemas.view import Derivation, View
@@ -338,3 +346,39 @@ def evil() -> str:
 def drawing():
     """The functions above, for tests that draw their own."""
     return SimpleNamespace(stored=stored, box_of=box_of, rle_of=rle_of, record=record, asked=asked, fact=fact)
+
+
+@pytest.fixture(scope="session")
+def corpus_dir(figures, tmp_path_factory):
+    """The drawn corpus on disk: real shards of the published row, and figures that describe them."""
+    folder = tmp_path_factory.mktemp("corpus")
+    described = Features.from_dict(features())
+    schema = row_schema().with_metadata({b"huggingface": json.dumps({"info": {"features": features()}})})
+    configs = []
+    for config in ("image_text", "vqa", "grounding"):
+        examples = [each for each in figures.examples[:6] if each.record.config == config]
+        shards = []
+        for split in ("train", "validation", "test"):
+            rows = [published(each) for each in examples if each.record.split == split]
+            if not rows:
+                continue
+            table = pa.Table.from_pylist(rows, schema)
+            path = folder / "data" / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, path)
+            shards.append(Shard(path=path.relative_to(folder).as_posix(), split=split, rows=len(rows),
+                                sha256=hashlib.sha256(path.read_bytes()).hexdigest(), bytes=path.stat().st_size,
+                                arrow_bytes=table.nbytes))  # fmt: skip
+        configs.append(ConfigFiles(config=config, features=described._to_yaml_list(), shards=tuple(shards)))
+    return folder, msgspec.structs.replace(figures, configs=tuple(configs))
+
+
+def published(example):
+    """One row of the published shards."""
+    record, (view,), (data,) = example.record, example.views, example.pictures
+    return {
+        "id": f"row-{record.id[:8]}", "images": [{"bytes": data, "path": f"{view.id}.png"}], "source": record.source,
+        "sample": record.sample, "patient": record.patient, "split": record.split, "licence": record.licence,
+        "modality": view.acquisition.modality, "access": record.access,
+        "views": [msgspec.to_builtins(view)], "records": [msgspec.to_builtins(record)],
+    }  # fmt: skip
