@@ -110,8 +110,8 @@ def personal_statements(figures: CorpusFigures) -> tuple[str, ...]:
 def bias_statements(figures: CorpusFigures) -> tuple[str, ...]:
     """Skews that the figures show."""
     said = []
-    if figures.records:
-        for kind, counts in (("source", _by_source(figures)), ("modality", _by_modality(figures))):
+    for kind, counts in (("source", _by_source(figures)), ("modality", _by_modality(figures))):
+        if any(counts.values()):
             name, most = ordered(counts)[0]
             said.append(f"Largest {kind}: {name}, {share(most, figures.records)} of the records.")
     skewed = [row for row in figures.balance if row.yes + row.no >= 20 and not 0.2 < row.yes / (row.yes + row.no) < 0.8]
