@@ -103,10 +103,8 @@ def positions(options: pl.DataFrame) -> pl.DataFrame:
     Every position of every number of options has a row, be it with 0.
     """
     single = options.filter(pl.col("form") == "single")
-    counted = single.group_by(*CELL, "options", "position").agg(pl.col("correct").sum())
-    return counted.select(pl.all().exclude("correct"), pl.col("correct").cast(pl.Int64)).sort(
-        *CELL, "options", "position"
-    )
+    place = (*CELL, "options", "position")
+    return single.group_by(place).agg(pl.col("correct").sum().cast(pl.Int64)).sort(place)
 
 
 def chi2_of(correct: Sequence[float], expected: Sequence[float]) -> tuple[float, float]:

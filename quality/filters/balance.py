@@ -148,12 +148,14 @@ def _over_share(records: pl.DataFrame, share: float) -> pl.DataFrame:
 
 def _share_cap(counts: list[int], share: float) -> int:
     """The largest cap that keeps to the share; that of the rarest where no cap does."""
-    fits = [
-        cap
-        for cap in range(min(counts), max(counts) + 1)
-        if min(cap, max(counts)) <= share * sum(min(count, cap) for count in counts) + 1e-9
-    ]
-    return max(fits, default=min(counts))
+    low, high = min(counts), max(counts)
+    while low < high:  # Σ min(count, cap) is concave in the cap, so that caps above the first that fails all fail
+        middle = (low + high + 1) // 2
+        if middle <= share * sum(min(count, middle) for count in counts) + 1e-9:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _beyond(rows: pl.DataFrame, group: list[str]) -> pl.DataFrame:

@@ -111,11 +111,8 @@ def test_few_questions_are_not_enough_to_tell_letters(kit):
 
 
 def test_one_concept_may_be_kept_to_a_share(kit):
-    rows = [
-        kit.caption(f"{name}{i}", concepts=(name,))
-        for name, n in zip(NAMES, (20, 5, 5, 2), strict=True)
-        for i in range(n)
-    ]
+    counts = dict(zip(NAMES, (20, 5, 5, 2), strict=True))
+    rows = [kit.caption(f"{name}{i}", concepts=(name,)) for name, count in counts.items() for i in range(count)]
     left, why = _left(kit, rows, max_share=0.5)
     assert Counter(row.concepts[0] for row in left) == {"cyst": 12, "nodule": 5, "effusion": 5, "fracture": 2}
     assert why == {"class_share": 8}
