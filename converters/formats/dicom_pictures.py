@@ -45,8 +45,8 @@ class DicomPictures(Converter):
 
     Modality and BodyPartExamined become labels, named by attribute and value: ``modality:CT``, ``body_part:HEAD``; the
     card maps them to concepts, so that captions and questions can be made of pictures that nobody annotated.
-    A file has exactly one modality, so where the card's labels are exhaustive its other modalities are absent. Parts of
-    the body overlap (HEAD and HEADNECK), so of them nothing is ever absent.
+    A file has exactly one modality, so where the card's labels are exhaustive and know it, the others are absent.
+    Parts of the body overlap (HEAD and HEADNECK), so of them nothing is ever absent.
 
     The patient's name is never read. An empty PatientID, which the standard allows, is an unknown patient. The key is
     the file's path.
@@ -94,7 +94,7 @@ def _sample(path: str, root: Path, card: SourceCard, params: Params, split: Publ
         notes.append("the file says that text is burned into its pixels")
     labels = tuple(_labels(dataset, path, params, card))
     modalities = [name for name in known_names(card) if name.startswith("modality:")]
-    judged = card.exhaustive.labels and "modality" in params.states and modality is not None
+    judged = card.exhaustive.labels and any(label.name == f"modality:{modality}" for label in labels)
     return Sample(
         key=path,
         patient=_patient(card, path, row),

@@ -78,6 +78,7 @@ class PascalVoc(Converter):
                 patient, published = card.patient_of(key, path), split.of(key, path)
             except BadInput as bad:
                 yield refused(key, bad, file)
+                used.add(by_stem.get(key, ""))  # its annotation is lost, which is not to say that there is none
                 continue
             size = _size(content)
             regions: list[Region] = []

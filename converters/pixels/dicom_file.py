@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from medloom.schemas.errors import BadInput
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
+
+# What is wrong with a file becomes a refusal with its reason; pydicom's own lines would drown a build's progress.
+logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 

@@ -1,0 +1,117 @@
+import json
+
+import pytest
+
+
+def decathlon(**more):
+    return json.dumps({
+        "modality": {"0": "CT"}, "labels": {"0": "background", "1": "spleen", "2": "tumour"},
+        "training": [{"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}], "test": ["./imagesTs/t.nii.gz"],
+        **more,
+    })  # fmt: skip
+
+
+@pytest.fixture
+def card(make_card):
+    labels = {"spleen": "spleen", "tumour": "tumour"}
+    return make_card("msd", {"folder": "Task09"}, labels=labels, exhaustive={"regions": True}, patient="one per case")
+
+
+def test_decathlon(tree, card, read):
+    root = tree({
+        "Task09/dataset.json": decathlon(), "Task09/imagesTr/a.nii.gz": None, "Task09/labelsTr/a.nii.gz": None,
+        "Task09/imagesTs/t.nii.gz": None, "Task09/imagesTr/._a.nii.gz": b"junk", "Task09/labelsTr/orphan.nii.gz": None,
+    })  # fmt: skip
+    samples, refusals = read(root, card)
+    train, test = samples
+    assert (train.key, train.patient, train.split, train.media[0].role) == ("a", "a", "train", "CT")
+    assert [(name.value, name.name) for name in train.regions[0].names] == [(1, "spleen"), (2, "tumour")]
+    assert (train.regions[0].file, train.complete_regions) == ("Task09/labelsTr/a.nii.gz", ("spleen", "tumour"))
+    assert (test.key, test.split, test.regions, test.complete_regions) == ("t", "test", (), ())
+    assert [(one.unit, one.reason) for one in refusals] == [("Task09/labelsTr/orphan.nii.gz", "missing_picture")]
+
+
+def test_channels_of_a_4d_file(tree, card, read):
+    index = decathlon(modality={"0": "FLAIR", "1": "T1w", "10": "late", "2": "T2w"}, test=[])
+    files = {"Task09/imagesTr/a.nii.gz": None, "Task09/labelsTr/a.nii.gz": None}
+    root = tree({"Task09/dataset.json": index, **files})
+    samples, _ = read(root, card)
+    assert [(one.key, one.role, one.frame) for one in samples[0].media] == [
+        ("image", "FLAIR", 0), ("channel_1", "T1w", 1), ("channel_2", "T2w", 2), ("channel_3", "late", 3),
+    ]  # fmt: skip
+    assert [region.media for region in samples[0].regions] == ["image", "channel_1", "channel_2", "channel_3"]
+    chosen = card.model_copy(update={"params": {"folder": "Task09", "leave_out": ["FLAIR", "T1w", "late"]}})
+    samples, _ = read(root, chosen)
+    assert [(one.key, one.role, one.frame) for one in samples[0].media] == [("image", "T2w", 2)]
+
+
+def test_nnunet_v2(tree, make_card, read):
+    index = {
+        "channel_names": {"0": "T2", "1": "ADC"},
+        "labels": {"background": 0, "PZ": 1, "ignore": 2},
+        "file_ending": ".nii.gz",
+    }
+    root = tree({
+        "dataset.json": json.dumps(index), "imagesTr/p_01_0000.nii.gz": None, "imagesTr/p_01_0001.nii.gz": None,
+        "labelsTr/p_01.nii.gz": None, "imagesTr/p_02_0000.nii.gz": None, "labelsTr/p_02.nii.gz": None,
+        "imagesTs/p_03_0000.nii.gz": None, "imagesTs/p_03_0001.nii.gz": None, "imagesTr/p_04_0000.nii.gz": None,
+        "imagesTr/p_04_0001.nii.gz": None,
+    })  # fmt: skip
+    samples, refusals = read(root, make_card("msd", labels={"PZ": "pz"}, exhaustive={"regions": True}))
+    assert [(one.key, one.split, [media.files[0][-8:-7] for media in one.media]) for one in samples] == [
+        ("p_01", "train", ["0", "1"]), ("p_03", "test", ["0", "1"]),
+    ]  # fmt: skip
+    assert [media.frame for media in samples[0].media] == [None, None]
+    assert samples[0].complete_regions == ()  # what is ignored may hold anything
+    assert [(one.unit, one.reason) for one in refusals] == [("p_02", "missing_file"), ("p_04", "missing_file")]
+
+
+def test_nnunet_v2_of_2d_pictures(tree, make_card, read):
+    index = {"channel_names": {"0": "rgb"}, "labels": {"background": 0, "road": 1}, "file_ending": ".png"}
+    root = tree({"dataset.json": json.dumps(index), "imagesTr/x_0000.png": None, "labelsTr/x.png": None})
+    samples, refusals = read(root, make_card("msd"))
+    assert ([media.kind for media in samples[0].media], refusals) == (["picture"], [])
+
+
+def test_nnunet_v1_numbers_what_the_index_does_not(tree, card, read):
+    root = tree({
+        "Task09/dataset.json": decathlon(test=[]), "Task09/imagesTr/a_0000.nii.gz": None,
+        "Task09/labelsTr/a.nii.gz": None,
+    })  # fmt: skip
+    samples, refusals = read(root, card)
+    assert ([media.files for media in samples[0].media], refusals) == ([("Task09/imagesTr/a_0000.nii.gz",)], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "not_json"),
+        ("[]", "not_msd"),
+        ("{}", "not_msd"),
+        (decathlon(labels={"spleen": [1, 2]}), "label_groups"),
+        (decathlon(labels={"1": "a", "b": 1}), "not_msd"),
+        (decathlon(labels={"a": "b"}), "not_msd"),
+        (decathlon(modality=["CT"]), "not_msd"),
+        (None, "missing_file"),
+    ],
+)
+def test_an_index_that_is_none_is_one_refusal(tree, card, read, content, reason):
+    files = {"Task09/imagesTr/a.nii.gz": None} | ({} if content is None else {"Task09/dataset.json": content})
+    samples, refusals = read(tree(files), card)
+    assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [("Task09/dataset.json", reason)])
+
+
+def test_cases_that_are_wrong(tree, card, read):
+    training = [
+        {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}, {"image": "./imagesTr/a.nii.gz"},
+        {"image": "../../x.nii.gz"}, {}, 3, {"image": "imagesTr/nolabel.nii.gz", "label": "labelsTr/gone.nii.gz"},
+    ]  # fmt: skip
+    root = tree({
+        "Task09/dataset.json": decathlon(training=training, test=[]), "Task09/imagesTr/a.nii.gz": None,
+        "Task09/labelsTr/a.nii.gz": None, "Task09/imagesTr/nolabel.nii.gz": None,
+    })  # fmt: skip
+    samples, refusals = read(root, card)
+    assert [one.key for one in samples] == ["a"]
+    assert [one.reason for one in refusals] == [
+        "duplicate_key", "unsafe_path", "missing_file", "missing_file", "missing_file",
+    ]  # fmt: skip
