@@ -47,6 +47,8 @@ def size(count: float) -> str:
 
 def short(number: float) -> str:
     """Three significant digits, thousands as k and M: ``12.3k``. For the ticks of an axis."""
+    if 0 < abs(number) < 1:
+        return f"{number:.3g}"
     for unit in ("", "k", "M"):
         if abs(number) < 999.5:
             return f"{_short(number)}{unit}"

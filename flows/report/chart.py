@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -117,14 +118,21 @@ def _single(histogram: Histogram) -> bool:
 
 
 def _labelled(histogram: Histogram) -> list[int]:
-    """Edges that get a label: at most seven, at round numbers where the bins are of one width."""
+    """Edges that get a label: at most seven, at round numbers, or at powers of ten."""
     edges = histogram.edges
     last = len(histogram.counts) - (1 if _single(histogram) else 0)
-    width = edges[1] - edges[0]
-    even = all(abs(right - left - width) < 1e-6 * width for left, right in pairwise(edges))
+    tens = [number for number, edge in enumerate(edges) if edge > 0 and abs(math.log10(edge) % 1) < 1e-9]
+    if not _even(histogram) and 2 <= len(tens) <= 7:
+        return tens
     every = next(step for step in (1, 2, 4, 5, 10, 20, 40, 50, 100, 200, last + 1) if last / step <= 5.5)
-    first = -round(edges[0] / width) % every if even else 0
+    first = -round(edges[0] / (edges[1] - edges[0])) % every if _even(histogram) else 0
     return list(range(first, last + 1, every))
+
+
+def _even(histogram: Histogram) -> bool:
+    """True where the bins are of one width, not of one factor."""
+    width = histogram.edges[1] - histogram.edges[0]
+    return all(abs(right - left - width) < 1e-3 * width for left, right in pairwise(histogram.edges))
 
 
 def _bin(histogram: Histogram, number: int) -> str:
@@ -140,7 +148,16 @@ def _value(histogram: Histogram, value: float) -> str:
 
 
 def _edge(histogram: Histogram, number: int) -> str:
-    return size(histogram.edges[number]) if histogram.unit == "bytes" else short(histogram.edges[number])
+    """An edge with as many digits as tell it from its neighbour."""
+    edges = histogram.edges
+    if histogram.unit == "bytes":
+        return size(edges[number])
+    step = edges[1] - edges[0]
+    largest = max(abs(edges[0]), abs(edges[-1]))
+    if not _even(histogram) or (largest >= 10_000 and step * 1000 >= largest):
+        return short(edges[number])
+    digits = next((digits for digits in range(9) if abs(round(step, digits) - step) <= 1e-3 * step), 9)
+    return decimal(edges[number], digits)
 
 
 def _position(histogram: Histogram, value: float, step: float) -> float:

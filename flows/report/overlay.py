@@ -18,8 +18,8 @@ from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Place, Record
 from medloom.schemas.view import View
 
-SHOWN_SIDE = 340.0
-"""About how many CSS pixels the longer side of a picture takes on a wide page: sizes of text are derived from it."""
+ALONE, ABREAST = 380.0, 210.0
+"""About how many CSS pixels the longer side of a picture takes on its card: sizes of text are derived from it."""
 DRAWN, LABELLED = 120, 6
 # Bright on grey and on stained tissue alike, told apart by the colour-blind (after Okabe and Ito, lightened).
 PALETTE: tuple[Colour, ...] = (
@@ -100,7 +100,7 @@ def overlay(record: Record, index: int, view: View, names: Mapping[str, str]) ->
     colours = _colours(record.places)
     places = [place for place in record.places if place.view == index]
     drawn = places[:DRAWN]
-    unit = max(view.width, view.height) / SHOWN_SIDE
+    unit = max(view.width, view.height) / (ABREAST if len(record.views) > 1 else ALONE)
     mask, problem = _mask(drawn, colours, view)
     boxes = tuple(_box(place, colours, names) for place in drawn if place.box is not None)
     return Overlay(
