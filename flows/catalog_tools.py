@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from medloom.synthesis.task import Task
 
 T = TypeVar("T")
-Load = Callable[[str, Mapping[str, Any]], T]
+Load = Callable[[str, dict[str, Any]], T]
 
 
 class _Entry(NamedTuple):
@@ -98,15 +98,15 @@ def _load(kind: str, entry: _Entry, names: Sequence[str], load: Load[T], problem
 
 def _why(entry: _Entry, load: Load[Any], error: Exception) -> list[Problem]:
     """What is wrong with the parameters, by their own model; else what the registry says."""
+    found = error if isinstance(error, ValidationError) else error.__cause__
+    if not isinstance(found, ValidationError):
+        return [entry.problem(str(error))]
     place = Place(entry.here.file, entry.here.text, entry.loc)
     try:
         model: type[BaseModel] = type(load(entry.name, {})).Params
-        model.model_validate(entry.params)
-    except ValidationError as found:
-        return explain(found, model, lambda _: place)
-    except MedloomError:
-        pass
-    return [entry.problem(str(error))]
+    except (MedloomError, ValidationError):  # one that can't do without parameters: no nearest key can be named
+        model = BaseModel
+    return explain(found, model, lambda _: place)
 
 
 def _hunger(entry: _Entry, task: Task, sources: Sequence[ResolvedSource], complete: bool) -> Iterator[Problem]:

@@ -54,7 +54,10 @@ class Place:
 
 
 def explain(error: ValidationError, model: type[BaseModel], place_of: Callable[[Path], Place]) -> list[Problem]:
-    """One Problem for each mistake; `place_of` tells for the path of a value in the model where it was written."""
+    """One Problem for each mistake; `place_of` tells for the path of a value in the model where it was written.
+
+    With BaseModel for `model`, which says that the model isn't known, no key is suggested.
+    """
     rows = sorted((_row(detail, place_of) for detail in error.errors(include_url=False)), key=_order)
     found: list[Problem] = []
     for _, group in groupby(rows, key=_order):
@@ -156,6 +159,8 @@ def _advice(details: list[ErrorDetails]) -> str:
 
 
 def _known_keys(model: type[BaseModel], loc: Path, key: str) -> str:
+    if model is BaseModel:
+        return ""
     known = sorted({name for one in _models_at(model, loc) for name in one.model_fields})
     if near := nearest(key, known):
         return near

@@ -149,24 +149,6 @@ def _rows(licence: str) -> list[Licence]:
     return [row for key in licence_ids(licence) if (row := known(key)) is not None]
 
 
-def notice_lines(card: SourceCard, licences: Iterable[str] | None = None) -> list[str]:
-    """What NOTICE has to say of a source: title, address, licences with their links, citation, and what was changed.
-
-    `licences` are those of the records that are really in the corpus; without, all that the card names.
-    """
-    used = sorted({card.licence, *(card.licences.values() if licences is None else licences)})
-    rows = {row.id: row for licence in used for row in _rows(licence)}
-    lines = [f"{card.title} ({card.source})"]
-    if card.homepage:
-        lines.append(f"  {card.homepage}")
-    lines.extend(f"  Licence: {licence}" for licence in used)
-    lines.extend(f"    {row.name}" + (f" <{row.url}>" if row.url else "") for row in rows.values())
-    lines.append(f"  Cite: {card.citation}")
-    if any(row.attribution for row in rows.values()):
-        lines.append("  Changed: pictures may be windowed, resized or re-encoded; texts are made from the annotations.")
-    return lines
-
-
 def _obstacle(one: Licence, release: Licence) -> str | None:
     if one.no_derivatives:
         return f"{one.id} allows no derivatives, and every record is one"

@@ -184,6 +184,36 @@ def test_a_card_is_checked_by_itself(lab: Path) -> None:
         read_catalog(lab / "sources" / "blood.yaml")
 
 
+PLUGIN = """
+from medloom.quality.filter import Filter, FilterParams
+
+class Params(FilterParams):
+    share: float
+
+class Outside(Filter):
+    name = "outside"
+    record_columns = ("id",)
+    Params = Params
+"""
+
+
+def test_a_strangers_filter_that_needs_a_parameter(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes by the door that packages use, the metadata of what is installed."""
+    info = lab / "path" / "outside_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (lab / "path" / "outside_plugin.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[medloom.filters]\noutside = outside_plugin:Outside\n")
+    monkeypatch.syspath_prepend(str(lab / "path"))
+    change(lab, "catalog.yaml", "  - structure", "  - outside: {share: 0.5}")
+    assert said(lab) == ""
+    change(lab, "catalog.yaml", "{share: 0.5}", "{shar: 0.5}")
+    assert said(lab).splitlines() == [
+        "catalog.yaml:12:5: error: the key 'share' is missing in filters[0].outside — add `share:`",
+        "catalog.yaml:12:15: error: unknown key 'shar' in filters[0].outside",
+    ]
+
+
 @pytest.mark.parametrize("path", ["nowhere.yaml", "data"])
 def test_a_file_that_can_not_be_read(lab: Path, path: str) -> None:
     assert "can't be read" in render_problems(check(lab / path))
