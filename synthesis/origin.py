@@ -70,7 +70,7 @@ class Origin:
         self.marks[file] = FileMark(file=file, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256)
 
     def licence(self, sample: Sample) -> str:
-        """The SPDX expression for the Sample: the picture's own licence and that of the annotations, where they differ."""
+        """The SPDX expression for the Sample: the picture's own and the annotations', where they differ."""
         if sample.licence in (None, self.card.licence):
             return self.card.licence
         return f"{sample.licence} AND {self.card.licence}"

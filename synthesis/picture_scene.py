@@ -120,7 +120,7 @@ def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[
 def _from_dicom(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
     from medloom.converters.pixels.dicom import render
 
-    array, picture = render(data, media.frame or 0, stage.origin.preset)
+    array, picture = render(data, media.frame or 0, stage.origin.window or stage.origin.card.window)
     prepared = from_array(array, stage.origin.pictures)
     window = picture.window
     derivation = Derivation(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from medloom.converters.base import Feature
+from medloom.schemas.identity import digest
 from medloom.schemas.record import Config, Record
 from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.scene import Scene
@@ -57,6 +58,7 @@ class Task:
 
     def __init__(self, params: TaskParams) -> None:
         self.params = params
+        self.stamp = digest(self.name, params.model_dump(mode="json"))
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         """Yields the records that this scene proves; none where it proves none."""

@@ -1,0 +1,80 @@
+"""Compose: a Record from what a task found, with everything that every record carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from medloom.schemas.identity import digest
+from medloom.schemas.record import Fact, Place, Record, Turn
+from medloom.synthesis.scene import Instance, Scene
+from medloom.synthesis.task import Task
+
+if TYPE_CHECKING:
+    from medloom.synthesis.template import Wording
+
+
+def record_key(task: Task, scene: Scene, *asked: object) -> str:
+    """The record's id: source, sample, view, task with its parameters, and what is asked. It seeds every draw."""
+    return digest("record", scene.terms.source, scene.sample.key, scene.view.id, task.stamp, asked)
+
+
+def compose(task: Task, scene: Scene, key: str, wording: Wording, evidence: Sequence[Fact], **fields: Any) -> Record:
+    """The Record of one View; `fields` are those of Record that the task sets itself."""
+    terms = scene.terms
+    return Record(
+        id=key,
+        config=task.config,
+        task=task.name,
+        type=task.type,
+        source=terms.source,
+        sample=scene.sample.key,
+        views=(scene.view.id,),
+        turns=(
+            Turn(role="user", text=f"<image>\n{wording.prompt}"),
+            Turn(role="assistant", text=wording.answer),
+        ),
+        template=wording.template,
+        licence=terms.licence,
+        access=terms.access,  # type: ignore[arg-type]
+        redistribute=terms.redistribute,  # type: ignore[arg-type]
+        patient=terms.patient,
+        study=terms.study,
+        published_split=scene.sample.split,
+        fills=wording.fills,
+        evidence=tuple(evidence),
+        **fields,
+    )
+
+
+def boxes_text(instances: Iterable[tuple[str, Instance]]) -> str:
+    """JSON of (name, instance): ``[{"bbox_2d": [x0, y0, x1, y1], "label": "liver"}]``, pixels to one decimal."""
+    return json.dumps([{"bbox_2d": [_short(edge) for edge in one.box], "label": name} for name, one in instances])
+
+
+def points_text(points: Iterable[tuple[str, tuple[float, float]]]) -> str:
+    """JSON of (name, (x, y)): ``[{"point_2d": [x, y], "label": "liver"}]``, pixels to one decimal."""
+    return json.dumps([{"point_2d": [_short(x), _short(y)], "label": name} for name, (x, y) in points])
+
+
+def _short(value: float) -> float | int:
+    rounded = round(value, 1)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def boxed(instances: Sequence[Instance], first_fact: int = 0) -> tuple[Place, ...]:
+    """A Place with box and mask for each instance; instance i is proved by fact `first_fact` + i."""
+    return tuple(
+        Place(concept=one.concept, box=one.box, rle=one.rle, fact=first_fact + number)
+        for number, one in enumerate(instances)
+    )
+
+
+def absence(scene: Scene, concept: str) -> Fact | None:
+    """What proves that a concept has no instance in the picture; None where nothing does."""
+    import msgspec
+
+    if concept not in scene.complete or concept in scene.by_concept or scene.region_fact is None:
+        return None
+    return msgspec.structs.replace(scene.region_fact, concept=concept)

@@ -1,0 +1,124 @@
+"""Captions: several texts per picture, and captions that explain what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from medloom.schemas.identity import pick
+from medloom.schemas.record import Answer, Config, Fact, Record
+from medloom.synthesis.compose import boxed, compose, record_key
+from medloom.synthesis.grammar import counted, indefinite, listed
+from medloom.synthesis.scene import Scene
+from medloom.synthesis.task import Context, Task, TaskParams
+from medloom.synthesis.template import sentence
+from medloom.synthesis.told import acquisition_facts, picture_words, present
+
+
+class CaptionParams(TaskParams):
+    """`texts` captions per picture, at most `concepts` concepts in each."""
+
+    texts: int = Field(default=3, ge=1, le=8)
+    concepts: int = Field(default=8, ge=1)
+
+
+class Caption(Task):
+    """Record type 1: what the picture is and what it shows, in several phrasings that are never joined.
+
+    Instances of a complete, countable concept are counted; of any other concept only presence is said.
+    """
+
+    name: ClassVar[str] = "caption"
+    type: ClassVar[int] = 1
+    config: ClassVar[Config] = "image_text"
+    needs = (frozenset({"labels"}), frozenset({"boxes"}), frozenset({"masks"}))
+    Params = CaptionParams
+    params: CaptionParams
+
+    def records(self, scene: Scene, context: Context) -> Iterator[Record]:
+        shown = present(scene, context.vocabulary)
+        picture = picture_words(scene)
+        said = list(shown)[: self.params.concepts]
+        evidence = acquisition_facts(scene) + [fact for concept in said for fact in shown[concept]]
+        if not evidence:
+            return
+        key = record_key(self, scene)
+        slots = {"picture": picture}
+        if said:
+            slots["findings"] = listed([_said(concept, scene, context) for concept in said])
+        template = context.templates["caption" if said else "caption.plain"]
+        first = template.render(key, slots)
+        start = pick(len(template.answers), "answer", key)
+        count = min(self.params.texts, len(template.answers))
+        texts = tuple(
+            sentence(template.answers[(start + step) % len(template.answers)].format_map(slots))
+            for step in range(count)
+        )
+        yield compose(
+            self,
+            scene,
+            key,
+            first,
+            evidence,
+            concepts=tuple(said),
+            texts=texts,
+            answer=Answer(text=texts[0], variants=texts[1:]),
+        )
+
+
+def _said(concept: str, scene: Scene, context: Context) -> str:
+    meant = context.vocabulary[concept]
+    instances = scene.by_concept.get(concept, ())
+    if meant.countable and concept in scene.complete and instances:
+        return counted(meant, len(instances))
+    return meant.plural if len(instances) > 1 and meant.countable else indefinite(meant)
+
+
+class KnowledgeParams(TaskParams):
+    """At most `per_picture` concepts are explained, drawn by content."""
+
+    per_picture: int = Field(default=1, ge=1)
+
+
+class KnowledgeCaption(Task):
+    """Record type 2: what is shown, with the vocabulary's definition of it; which definition stands in the evidence."""
+
+    name: ClassVar[str] = "caption.knowledge"
+    type: ClassVar[int] = 2
+    config: ClassVar[Config] = "image_text"
+    needs = (frozenset({"labels"}), frozenset({"boxes"}), frozenset({"masks"}))
+    Params = KnowledgeParams
+    params: KnowledgeParams
+
+    def records(self, scene: Scene, context: Context) -> Iterator[Record]:
+        shown = present(scene, context.vocabulary)
+        known = [concept for concept in shown if context.vocabulary[concept].definition]
+        start = pick(len(known), scene.view.id, self.name) if known else 0
+        for step in range(min(self.params.per_picture, len(known))):
+            concept = known[(start + step) % len(known)]
+            meant = context.vocabulary[concept]
+            assert meant.definition is not None
+            definition = Fact(
+                concept=concept,
+                predicate="definition",
+                value=meant.definition,
+                file="catalogs/vocab",
+                pointer=f"catalogs/vocab#{concept}",
+            )
+            instances = scene.by_concept.get(concept, ())
+            name = meant.plural if len(instances) > 1 and meant.countable else indefinite(meant)
+            key = record_key(self, scene, concept)
+            wording = context.templates[self.name].render(key, {"concept": name, "definition": meant.definition})
+            yield compose(
+                self,
+                scene,
+                key,
+                wording,
+                [*shown[concept], definition],
+                concepts=(concept,),
+                texts=(wording.answer,),
+                answer=Answer(text=wording.answer),
+                places=boxed(instances, len(shown[concept]) - len(instances)),
+            )
