@@ -19,10 +19,10 @@ def naming(side: str) -> str:
     """
     return "(?i)" + "|".join(
         (
-            rf"\bpatient(?:['’]s)?\s+(?:own\s+|anatomical\s+)?{side}\b",
-            rf"\b{side}(?:-hand)?(?:\s+side)?\s+of\s+(?:the|this|his|her|their)\s+(?:patient|body)\b",
-            rf"\banatomical(?:ly)?\s+(?:on\s+the\s+)?{side}\b",
+            rf"\bpatient(?:['’]s)?[ \t]+(?:own[ \t]+|anatomical[ \t]+)?{side}\b",
+            rf"\b{side}(?:-hand)?(?:[ \t]+side)?[ \t]+of[ \t]+(?:the|this|his|her|their)[ \t]+(?:patient|body)\b",
+            rf"\banatomical(?:ly)?[ \t]+(?:on[ \t]+the[ \t]+)?{side}\b",
             rf"\b{side}[- ]sided\b",
-            rf"\b{side}\s+(?:upper\s+|middle\s+|lower\s+|main\s+)?(?:{_PARTS})s?\b",
+            rf"\b{side}[ \t]+(?:upper[ \t]+|middle[ \t]+|lower[ \t]+|main[ \t]+)?(?:{_PARTS})s?\b",
         )
     )

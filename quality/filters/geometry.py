@@ -30,8 +30,8 @@ class Geometry(Filter):
     ``box_degenerate``, ``box_outside``, ``point_shape``, ``point_outside``, ``rle_size``, ``rle_broken``,
     ``mask_empty``, ``box_not_of_mask``, ``mm_without_spacing``, ``side_without_orientation``.
 
-    A side of the patient needs the orientation of every picture, unless the evidence itself states that side (a mask
-    that is named left lung). What is said in other languages than English is not looked at for sides.
+    A side of the patient needs the orientation of every picture, unless the evidence states that side (a mask that is
+    named left lung) or an option's concept has it in its name. Sides are looked for in English words only.
     """
 
     name: ClassVar[str] = "geometry"
@@ -165,22 +165,15 @@ def _lengths(shown: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _sides(shown: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    stated = pl.col("evidence").list.eval(
-        pl.concat_str(
-            *(pl.element().struct.field(name) for name in ("concept", "value", "source_name")),
-            separator=" ",
-            ignore_nulls=True,
-        )
-    )
+    fields = (pl.element().struct.field(name) for name in ("concept", "value", "source_name"))
+    stated = pl.col("evidence").list.eval(pl.concat_str(*fields, separator=" ", ignore_nulls=True))
+    named = pl.col("options").list.eval(pl.element().struct.field("concept"))
+    proof = pl.concat_str(stated.list.join(" "), pl.lit(" "), named.list.set_difference(list(SIDES)).list.join(" "))
     for side in SIDES:
-        proven = stated.list.join(" ").str.to_lowercase().str.contains(side, literal=True)
+        proven = proof.str.to_lowercase().str.contains(side, literal=True)
         says_side = pl.col("text").str.contains(naming(side))
-        yield drop_where(
-            shown,
-            says_side & ~proven & ~pl.col("oriented"),
-            "side_without_orientation",
-            pl.col("text").str.extract(f"({naming(side)})"),
-        )
+        told = pl.col("text").str.extract(f"({naming(side)})")
+        yield drop_where(shown, says_side & ~proven & ~pl.col("oriented"), "side_without_orientation", told)
 
 
 def _numbers_of(name: str) -> pl.Expr:

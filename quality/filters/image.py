@@ -17,7 +17,7 @@ class ImageParams(FilterParams):
     `min_std`: a picture of less spread is blank; dim fluorescence has about 2. `max_dark`, `max_bright`: with more than
     this share of black (white) pixels *and* a mean beyond `dark_mean` (`bright_mean`) nothing is left to see; nuclei
     on black reach 0.98 dark, slides on white 0.95 bright. `min_sharpness` 0 lets blur pass: how sharp a modality can be
-    differs too much for one number. Channels that aren't used are never blank: only views that a record shows count.
+    differs too much for one number.
     """
 
     min_side: int = Field(default=32, ge=1)

@@ -98,6 +98,18 @@ def test_no_orientation_no_side_of_the_patient(kit, reason_of, said):
     assert reason_of("geometry", replace(row, evidence=tuple(stated)), bare) is None
 
 
+def test_the_name_of_an_option_is_no_claim_but_a_bare_side_is(kit, reason_of):
+    bare = [kit.view(orientation=None)]
+    row = kit.choice(turns=kit.turns("Which is it?\nA. right\nLung B. the right lung", "A."))
+    named = tuple(replace(option, concept="right_lung") for option in row.options)
+    assert reason_of("geometry", replace(row, options=named), bare) is None
+    assert reason_of("geometry", row, bare) == "side_without_orientation"
+    bare_sides = tuple(replace(option, concept="right") for option in row.options)
+    assert reason_of("geometry", replace(row, options=bare_sides), bare) == "side_without_orientation"
+    lines = kit.record(turns=kit.turns("Which is it?\nA. Lung right\nLung", "A."))
+    assert reason_of("geometry", lines, bare) is None
+
+
 @pytest.mark.parametrize("said", UNSIDED)
 def test_sides_of_the_picture_need_no_orientation(kit, reason_of, said):
     row = kit.record(turns=kit.turns("Where is it?", said))
