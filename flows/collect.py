@@ -82,11 +82,10 @@ def collect(build: Build) -> CorpusFigures:
         quarantine_counts=_quarantine_counts(refused),
         splits=_splits(kept, shown),
         clashes=tuple(_clash(clash) for clash in decisions.split.clashes),
-        checks=(Check(name="no patient, sample or picture is in two splits", passed=True),),
+        checks=_checks(kept, shown),
         configs=_configs(build),
         concepts=_concept_names(told),
         deidentification=_deidentification(build),
-        notes=_notes(build),
         versions=_versions(build),
     )
 
@@ -320,6 +319,20 @@ def _splits(kept: pl.DataFrame, shown: pl.DataFrame) -> tuple[SplitRow, ...]:
     return tuple(rows)
 
 
+def _checks(kept: pl.DataFrame, shown: pl.DataFrame) -> tuple[Check, ...]:
+    """What the corpus asserts, counted again from what is kept."""
+    patients = kept.filter(pl.col("patient").is_not_null()).group_by("source", "patient")
+    across = {
+        "sample": kept.group_by("source", "sample").agg(pl.col("split").n_unique()),
+        "patient": patients.agg(pl.col("split").n_unique()),
+        "picture": shown.group_by("sha256").agg(pl.col("split").n_unique()),
+    }
+    return tuple(
+        Check(name=f"no {what} is in two splits", passed=(counts["split"] <= 1).all(), detail=f"{len(counts):,} held")
+        for what, counts in across.items()
+    )
+
+
 def _clash(clash: Any) -> SplitClash:
     return SplitClash(
         group=clash.group,
@@ -380,11 +393,6 @@ def _deidentification(build: Build) -> tuple[str, ...]:
             "their digests are not keyed."
         )
     return tuple(said)
-
-
-def _notes(build: Build) -> tuple[str, ...]:
-    phantoms = [name for name, state in build.sources.items() if state.resolved.card.phantom]
-    return (f"{', '.join(phantoms)}: phantoms, not real data.",) if phantoms else ()
 
 
 def _versions(build: Build) -> tuple[Version, ...]:

@@ -53,7 +53,12 @@ def decide(
     filters: tuple[FilterSpec, ...],
     settings: SplitSettings,
 ) -> Decisions:
-    """Runs the corpus-scope filters in the catalog's order, then splits what is left."""
+    """Runs the corpus-scope filters in the catalog's order, then splits what is left.
+
+    Raises BuildError where a sample, patient or picture would be in two splits.
+    """
+    from medloom.quality.disjoint import assert_disjoint
+
     loaded = load_filters(filters)
     corpus_wide = [one for one in loaded if one.scope == "corpus"]
     columns = {*NARROW, *(name for one in corpus_wide for name in one.record_columns)}
@@ -73,6 +78,8 @@ def decide(
     records = records.join(
         split.assignments.select("source", "sample", "split"), on=["source", "sample"], how="left"
     ).sort("id")
+    placed = records.filter(pl.col("filter").is_null())
+    assert_disjoint(placed, views.select("source", "sample", "sha256"), settings.by)
     steps = tuple((name, tuple(sorted(rows, key=lambda row: row.record))) for name, rows in drops.items())
     return Decisions(records, views, steps, split)
 

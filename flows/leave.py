@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from medloom.flows.store import sha256_of, write_whole
+from medloom.schemas.errors import BuildError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
     from medloom.flows.documents.dataset_card import render_card
     from medloom.flows.documents.notice import render_notice
     from medloom.flows.examples import examples_of
+    from medloom.flows.figures import open_books
     from medloom.flows.lineage import write_lineage
     from medloom.flows.lock import lock_of
     from medloom.flows.report.render_report import render_report
@@ -36,6 +38,9 @@ def leave_documents(build: Build) -> Iterator[Path]:
     write_quarantine(into / "quarantine.parquet", build)
     yield into / "quarantine.parquet"
     figures = collect(build)
+    wrong = open_books(figures)
+    if wrong:
+        raise BuildError(f"the books don't close: {'; '.join(wrong)}")
     for name, text in (
         ("README.md", render_card(figures)),
         ("NOTICE", render_notice(figures)),

@@ -22,7 +22,8 @@ CODECS = (
     "pillow",
     "pycocotools",
     "pydicom",
-    "pylibjpeg-libjpeg",
+    "python-gdcm",
+    "isal",
     "pylibjpeg-openjpeg",
     "nibabel",
 )
