@@ -12,9 +12,17 @@ def known_names(card: SourceCard) -> tuple[str, ...]:
     return tuple(name for name, concept in card.labels.items() if concept is not None)
 
 
-def complete_labels(card: SourceCard, unknown: Collection[str] = ()) -> tuple[str, ...]:
-    """The names of which a missing label means absent: none, unless the card says so; never one of `unknown`."""
-    return tuple(name for name in known_names(card) if name not in unknown) if card.exhaustive.labels else ()
+def complete_labels(
+    card: SourceCard, unknown: Collection[str] = (), stated: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """The names of which a missing label means absent: none, unless the card says so; never one of `unknown`.
+
+    `stated` are the names that this kind of annotation can state (None: all).
+    """
+    if not card.exhaustive.labels:
+        return ()
+    able = known_names(card) if stated is None else [name for name in known_names(card) if name in stated]
+    return tuple(name for name in able if name not in unknown)
 
 
 def complete_regions(

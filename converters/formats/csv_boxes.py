@@ -75,7 +75,13 @@ class CsvBoxes(Converter):
             yield from _picture(rows, table, root, card, params)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        return frozenset(("boxes", "texts") if Params.model_validate(card.params).facts.texts else ("boxes",))
+        facts = Params.model_validate(card.params).facts
+        found: set[Feature] = {"boxes"}
+        if facts.texts:
+            found.add("texts")
+        if facts.spacing_mm:
+            found.add("spacing")
+        return frozenset(found)
 
 
 def _picture(

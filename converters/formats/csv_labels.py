@@ -87,6 +87,8 @@ class CsvLabels(Converter):
             found.add("absent_labels")
         if params.facts.texts:
             found.add("texts")
+        if params.facts.spacing_mm:
+            found.add("spacing")
         return frozenset(found)
 
 
@@ -154,7 +156,10 @@ class _LabelReader:
         if nothing:
             judged = known_names(self._card)
             return labels, tuple(name for name in judged if name not in self._params.nothing and name not in unknown)
-        return labels, complete_labels(self._card, unknown) if stated and not unlabelled else ()
+        if not stated or unlabelled:
+            return labels, ()
+        only_columns = not self._params.columns and not self._params.lists
+        return labels, complete_labels(self._card, unknown, self._hot if only_columns else None)
 
     def _one_hot(self, row: PictureRow) -> Iterator[tuple[str, Polarity | None, str]]:
         for column in self._hot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import inf
 from typing import Any, Literal
 
 from pydantic import Field
@@ -43,6 +44,7 @@ class VisitColumn(Params):
 class RowFacts(Params):
     """Columns beside the labels. `texts` are columns by kind of text; `modalities` maps words of the modality column.
 
+    `spacing_mm` is the column of the mm per pixel of the file, or those down and to the right.
     `licence` is the column of the picture's own licence, in words that the card's `licences` maps.
     """
 
@@ -52,6 +54,7 @@ class RowFacts(Params):
     language: str = "en"
     visit: VisitColumn | None = None
     study: str | None = None
+    spacing_mm: tuple[str, ...] = Field(default=(), max_length=2)
     licence: str | None = None
 
     @property
@@ -59,12 +62,12 @@ class RowFacts(Params):
         """Every column that must be there."""
         named = [value for value in self.acquisition.model_dump().values() if value is not None]
         rest = [self.visit.column if self.visit else None, self.study, self.licence]
-        return (*named, *self.texts.values(), *(column for column in rest if column is not None))
+        return (*named, *self.texts.values(), *self.spacing_mm, *(column for column in rest if column is not None))
 
     def of(self, row: Mapping[str, str], pointer: str, card: SourceCard, first_day: float | None) -> dict[str, Any]:
         """Fields of the Sample. `pointer` leads to the row, `first_day` is that of the patient's first visit.
 
-        Raises BadInput: ``licence_unknown``, ``unknown_modality``, ``bad_visit``.
+        Raises BadInput: ``licence_unknown``, ``unknown_modality``, ``bad_visit``, ``bad_spacing``.
         """
         return {
             "study": row[self.study] or None if self.study else None,
@@ -121,7 +124,20 @@ class RowFacts(Params):
             sequence=cell(columns.sequence),
             sex=_SEX.get((cell(columns.sex) or "").lower()),  # type: ignore[arg-type]
             age_years=age_in_years(cell(columns.age_years)),
+            spacing_mm=self._spacing(row),
         )
+
+    def _spacing(self, row: Mapping[str, str]) -> tuple[float, float] | None:
+        cells = [row[column] for column in self.spacing_mm]
+        if not cells or not all(cells):
+            return None
+        try:
+            down, right = float(cells[0]), float(cells[-1])
+        except ValueError:
+            down = right = 0.0
+        if not (0 < down < inf and 0 < right < inf):
+            raise BadInput("bad_spacing", f"{cells} in columns {self.spacing_mm} are no millimetres per pixel")
+        return down, right
 
     def _modality(self, words: str | None) -> Modality | None:
         if words is not None and words not in self.modalities:

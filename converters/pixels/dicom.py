@@ -88,7 +88,7 @@ def _decode(dataset: Any, frame: int | None) -> Values:
     try:
         return np.asarray(pixel_array(dataset, index=frame))
     except Exception as error:  # each decoder has its own ways to fail
-        raise BadInput("undecodable", f"{type(error).__name__}: {str(error).splitlines()[0][:300]}") from None
+        raise BadInput("undecodable", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
 
 
 def _colour(stored: Values, dataset: Any) -> NDArray[np.uint8]:

@@ -37,6 +37,22 @@ def test_acquisition_texts_and_study(make_card):
         facts.of({**row, "m": "CT"}, "p", make_card("csv_labels"), None)
 
 
+@pytest.mark.parametrize(
+    ("cells", "spacing"), [(("0.2",), (0.2, 0.2)), (("0.2", "0.1"), (0.2, 0.1)), (("0.2", ""), None)]
+)
+def test_spacing_goes_down_first(make_card, cells, spacing):
+    columns = [f"c{number}" for number in range(len(cells))]
+    facts = RowFacts.model_validate({"spacing_mm": columns})
+    row = dict(zip(columns, cells, strict=True))
+    assert facts.of(row, "p", make_card("csv_labels"), None)["acquisition"].spacing_mm == spacing
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "inf", "nan", "wide"])
+def test_spacing_that_is_none_is_refused(make_card, cell):
+    with pytest.raises(BadInput, match="bad_spacing"):
+        RowFacts(spacing_mm=("a",)).of({"a": cell}, "p", make_card("csv_labels"), None)
+
+
 def test_licences_by_picture(make_card):
     facts = RowFacts(licence="licence")
     card = make_card("csv_labels", licences={"CC BY 4.0": "CC-BY-4.0"})
