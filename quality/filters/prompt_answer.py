@@ -8,6 +8,7 @@ from typing import ClassVar
 import polars as pl
 
 from medloom.quality.filter import Filter, FilterParams
+from medloom.quality.spoken_numbers import ANY_NUMBER, NUMBER_WITH_UNIT, plain_numbers, rounds_to_truth
 from medloom.quality.verdicts import drop_where, first_of
 
 GEOMETRY = {"box": r"^(?:b?box(?:es)?)$", "point": r"^points?$", "rle": r"^(?:masks?|rles?|outlines?|contours?)$"}
@@ -27,7 +28,6 @@ ASKS_FOR_PLACES = (
 ASKS_WHERE = r"(?i)\bwhere\b|\blocat(?:e|ion)\b|\bposition\b"
 YES, NO = r"(?i)^\W*yes\b", r"(?i)^\W*no(?:ne|t)?\b"
 NUMBER_WORD = r"(?i)\b(?:zero|no|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|single)\b"
-WIDER = {"cm": 10.0, "cm2": 100.0, "cm²": 100.0, "cm3": 1000.0, "cm³": 1000.0, "ml": 1000.0}
 
 
 class PromptAnswer(Filter):
@@ -36,11 +36,11 @@ class PromptAnswer(Filter):
     - ``place_concept``: a place of the answer shows a concept that isn't among those that the record is about, or cites
       a fact that is about something else or denies it.
     - ``count``: a count that isn't the number of places given with it.
-    - ``number``: a number that isn't the one measured, or isn't the one said.
+    - ``number``: a number that isn't the one measured, isn't the one said, or is said with a unit and measured nowhere.
     - ``polarity``, ``not_yes_or_no``: a closed answer against the record's polarity (English).
     - ``keys``, ``option_text``, ``option_not_in_prompt``: keys other than the right ones, another text than theirs, an
       option that wasn't offered.
-    - ``not_said``: the last turn says neither the answer's text, nor a variant, nor its keys (closed and choices).
+    - ``not_said``: the last turn says neither the right options' texts nor their keys, or no to yes.
     - ``slot_not_filled``: `fills` promises boxes, points, masks, or a number, and the answer lacks some.
     - ``places_asked``: the prompt asks for boxes, points or masks (of a count: asks where), there is something, and the
       answer has no place (English).
@@ -70,7 +70,6 @@ def _with_words(records: pl.DataFrame) -> pl.DataFrame:
         shown=pl.col("places").list.eval(pl.element().filter(pl.element().struct.field("role") == "answer")),
         english=pl.col("language").str.starts_with("en"),
         text=pl.col("answer").struct.field("text").str.strip_chars(),
-        variants=pl.col("answer").struct.field("variants"),
         keys=pl.col("answer").struct.field("keys"),
         number=pl.col("answer").struct.field("number"),
         unit=pl.col("answer").struct.field("unit"),
@@ -106,27 +105,31 @@ def _numbers(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     whole = comparable.group_by("id", maintain_order=True).agg(near.any().alias("near"))
     yield drop_where(whole, ~pl.col("near"), "number", "answer and measurement")
     yield _unsaid(rows)
+    yield _unmeasured(rows)
 
 
 def _unsaid(rows: pl.DataFrame) -> pl.DataFrame:
-    """Numeric answers of which the last turn writes numbers, none of them the answer rounded as it is written."""
-    bare = pl.col("said").str.replace_all(r"\([^)]*\)|\[[^\]]*\]", " ").str.replace_all(r"(\d),(\d{3})\b", "${1}${2}")
+    """Numeric answers of which the last turn writes numbers, none of them the answer."""
+    without = r"\"[^\"]*\"|\([^)]*\)|\[[^\[\]]*\]"  # keys of JSON, and coordinates
+    bare = plain_numbers(pl.col("said").str.replace_all(without, " "))
     numeric = rows.filter(pl.col("form") == "numeric", pl.col("number").is_finite())
     worded = (pl.col("unit") == "count").fill_null(False) & bare.str.contains(NUMBER_WORD)
-    spoken = numeric.filter(~worded).select("id", "number", "said", written=bare.str.extract_all(r"\d+(?:\.\d+)?"))
-    each = spoken.explode("written", empty_as_null=False)
-    value = pl.col("written").cast(pl.Float64)
-    decimals = pl.col("written").str.extract(r"\.(\d+)$").str.len_chars().fill_null(0)
-    step = 0.5 * pl.lit(10.0).pow(-decimals.cast(pl.Float64)) * (1 + 1e-9)
-    written_in = [pl.lit(1.0)] + [
-        pl.when(pl.col("said").str.contains(rf"(?i)\d\s*{unit}(?:\W|$)")).then(pl.lit(factor))
-        for unit, factor in WIDER.items()
-    ]
-    fits = pl.any_horizontal(
-        ((value * factor - pl.col("number")).abs() <= step * factor).fill_null(False) for factor in written_in
+    written = numeric.filter(~worded).select("id", "said", truth="number", written=bare.str.extract_all(ANY_NUMBER))
+    each = written.explode("written", empty_as_null=False).with_columns(fits=rounds_to_truth())
+    whole = each.group_by("id", maintain_order=True).agg(pl.col("fits").any(), pl.col("truth", "said").first())
+    return drop_where(whole, ~pl.col("fits"), "number", pl.format("{} in {}", "truth", "said"))
+
+
+def _unmeasured(rows: pl.DataFrame) -> pl.DataFrame:
+    """Numbers with a unit, in the last turn of a record with measurements, that none of them gives."""
+    measured = rows.filter(pl.col("measurements").list.len() > 0).select(
+        "id",
+        truth=pl.col("measurements").list.eval(pl.element().struct.field("value")),
+        written=plain_numbers(pl.col("said")).str.extract_all(NUMBER_WITH_UNIT),
     )
-    whole = each.group_by("id", maintain_order=True).agg(fits.any().alias("fits"), pl.col("number", "said").first())
-    return drop_where(whole, ~pl.col("fits"), "number", pl.format("{} in {}", "number", "said"))
+    each = measured.explode("written", empty_as_null=False).explode("truth", empty_as_null=False)
+    whole = each.group_by("id", "written", maintain_order=True).agg(rounds_to_truth().any().alias("fits"))
+    return drop_where(whole, ~pl.col("fits"), "number", pl.format("{} was not measured", "written"))
 
 
 def _closed(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

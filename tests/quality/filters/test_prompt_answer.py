@@ -59,12 +59,31 @@ def test_a_place_cites_a_fact_of_its_own_concept_that_is_present(kit, reason_of)
         ("There are two.", 3.0, "count", True),
         ("Three cells: (4, 9), (1, 7), (5, 5).", 3.0, "count", True),
         ("4 cells.", 3.0, "count", False),
+        ('3: [{"bbox_2d": [1, 2, 5, 7], "label": "cell"}]', 3.0, "count", True),
+        ('3: [{"bbox_2d": [1, 2, 5, 7], "label": "cell"}]', 2.0, "count", False),
     ],
 )
 def test_the_number_said_is_the_number_meant(kit, reason_of, said, number, unit, kept):
     row = kit.record(
         form="numeric", turns=kit.turns("How much?", said), answer=Answer(text="", number=number, unit=unit)
     )
+    assert reason_of("prompt_answer", row) == (None if kept else "number")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Long axis 12.3 mm, short axis 8.2 mm.", True),
+        ("1.23 × 0.82 cm", True),
+        ("Long axis 12.3 mm, short axis 9.1 mm.", False),
+        ("12.3 mm at L4", True),
+        ("12.3 mm, at 30° to the spine", False),
+    ],
+)
+def test_every_number_with_a_unit_was_measured(kit, reason_of, said, kept):
+    (long,) = kit.measuring().measurements
+    both = (long, replace(long, name="short_axis", value=8.21))
+    row = kit.measuring(measurements=both, turns=kit.turns("How large is the nodule?", said))
     assert reason_of("prompt_answer", row) == (None if kept else "number")
 
 
