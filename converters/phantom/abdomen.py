@@ -16,7 +16,7 @@ BESIDE = ("kidney_left", "kidney_right", "spleen", "gallbladder")
 
 def abdomen(patient: Patient, clinic_seed: int) -> Scene:
     """The torso and its liver lesions: whole ellipsoids inside the liver that don't touch each other."""
-    scene = torso(patient.key, clinic_seed, inverted=patient.course.inverted)
+    scene = torso(patient.key, clinic_seed, patient.sex == "female", inverted=patient.course.inverted)
     draw = np.random.default_rng(seed(clinic_seed, "abdomen", patient.key))
     liver = scene.shapes("liver")
     beside: list[Shape] = [body for name in BESIDE for body in scene.shapes(name)]
@@ -33,7 +33,7 @@ def abdomen(patient: Patient, clinic_seed: int) -> Scene:
 def _drawn(draw: np.random.Generator, liver: Shape) -> Ellipsoid:
     """Somewhere near the liver, between the diaphragm and the lowest slices."""
     (x0, y0, _), (x1, y1, _) = liver.bounds
-    x, y, z = (float(value) for value in draw.uniform((x0, y0, -120.0), (x1, y1, -14.0)))
+    x, y, z = (float(value) for value in draw.uniform((x0, y0, -110.0), (x1, y1, -14.0)))
     size = float(draw.uniform(6.0, 22.0))
     across, along = (float(size * ratio) for ratio in draw.uniform(0.65, 1.0, 2))
     a, b, c = (float(angle) for angle in draw.uniform(-90, 90, 3))

@@ -39,19 +39,24 @@ class Chest:
     @classmethod
     def of(cls, patient: Patient, clinic_seed: int) -> Chest:
         course = patient.course
-        scene = torso(patient.key, clinic_seed, LARGE_HEART if course.large_heart else 1.0, course.inverted)
+        scene = torso(
+            patient.key,
+            clinic_seed,
+            patient.sex == "female",
+            LARGE_HEART if course.large_heart else 1.0,
+            course.inverted,
+        )
         draw = np.random.default_rng(seed(clinic_seed, "chest", patient.key))
         return cls(patient, scene, _nodules(patient, scene, draw), _consolidation(patient, scene, draw))
 
     @cached_property
     def dome_mm(self) -> float:
         """Height, z in RAS mm, of the top of the right diaphragm."""
-        return max(shape.bounds[1][2] for shape in self.scene.shapes("liver"))
+        return _dome(self.scene)
 
     def level(self, height_mm: float, x: Floats) -> Floats:
         """Height z of an upright effusion's surface above x: it climbs the chest wall (the meniscus)."""
-        outwards = np.clip((np.abs(x) - 70.0) / 70.0, 0.0, 1.4)
-        return np.asarray(self.dome_mm + height_mm - 14.0 + 30.0 * outwards**2)
+        return _level(self.dome_mm, height_mm, x)
 
     def parts(self, visit: int) -> tuple[Part, ...]:
         """The nodules of one visit (from 0), as bodies of a volume."""
@@ -68,12 +73,23 @@ class Chest:
         return "lower" if third < 1 else "middle" if third < 2 else "upper"
 
 
+def _dome(scene: Scene) -> float:
+    return max(shape.bounds[1][2] for shape in scene.shapes("liver"))
+
+
+def _level(dome_mm: float, height_mm: float, x: Floats) -> Floats:
+    outwards = np.clip((np.abs(x) - 70.0) / 70.0, 0.0, 1.4)
+    return np.asarray(dome_mm + height_mm - 14.0 + 30.0 * outwards**2)
+
+
 def _nodules(patient: Patient, scene: Scene, draw: np.random.Generator) -> tuple[Nodule, ...]:
     found: list[Nodule] = []
+    effusion = patient.course.effusion
+    flood_mm = max((height or 0.0 for height in effusion[1]), default=0.0) if effusion else 0.0
     taken: list[tuple[float, float, float]] = []
     for number, sizes in enumerate(patient.course.nodules, start=1):
         largest = max(size for size in sizes if size is not None)
-        x, y, z = _free_place(scene, largest / 2, taken, draw)
+        x, y, z = _free_place(scene, largest / 2, flood_mm, taken, draw)
         taken.append((x, z, largest / 2))
         depth, height = draw.uniform(0.78, 0.95, 2)
         turn = turned(y=float(draw.uniform(-60, 60)))
@@ -86,9 +102,10 @@ def _nodules(patient: Patient, scene: Scene, draw: np.random.Generator) -> tuple
 
 
 def _free_place(
-    scene: Scene, radius: float, taken: list[tuple[float, float, float]], draw: np.random.Generator
+    scene: Scene, radius: float, flood_mm: float, taken: list[tuple[float, float, float]], draw: np.random.Generator
 ) -> tuple[float, float, float]:
-    """A place in a lung where a frontal film shows a nodule: not behind heart, liver or spine, nor on another one."""
+    """A place in a lung where a frontal film shows a nodule: above any effusion, not behind heart, liver or spine, nor
+    on another one."""
     hidden = [
         *scene.shapes("heart"),
         *scene.shapes("liver"),
@@ -102,7 +119,8 @@ def _free_place(
         low, high = lung.bounds
         x, z = float(draw.uniform(low[0], high[0])), float(draw.uniform(35.0, high[2] - 20))
         rim = x + (radius + 5) * np.cos(around), z + (radius + 5) * np.sin(around)
-        if any(np.hypot(x - a, z - b) < radius + r + 14 for a, b, r in taken) or _deep(lung, *rim) < 2 * radius + 22:
+        near = any(np.hypot(x - a, z - b) < radius + r + 14 for a, b, r in taken)
+        if near or _deep(lung, *rim) < 2 * radius + 22 or (rim[1] < _level(_dome(scene), flood_mm, rim[0])).any():
             continue
         if not any(_deep(shape, *rim, most=True) > 0 for shape in hidden):
             start, end = lung.chord(np.array(x), np.array(z))

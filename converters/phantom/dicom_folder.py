@@ -33,7 +33,7 @@ NAMES = {
 """The label map's own name of each concept; its value is the place in this list, from 1."""
 
 CT_IMAGE_STORAGE, EXPLICIT_LITTLE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
-SPACING, SHAPE, MIDDLE = (2.6, 2.6, 8.0), (144, 96, 28), (0.0, 0.0, 96.0)
+SPACING, SHAPE, MIDDLE = (2.6, 2.6, 9.0), (144, 96, 25), (0.0, 0.0, 96.0)
 INTERCEPT = -1024
 LPS = np.array([-1.0, -1.0, 1.0])
 

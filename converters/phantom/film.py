@@ -35,10 +35,7 @@ def film(chest: Chest, visit: int, clinic_seed: int, portable: bool) -> Film:
     """The radiograph of a visit (from 0). `portable` films (AP) are noisier and flatter, their patients lie askew."""
     patient = chest.patient
     draw = np.random.default_rng(seed(clinic_seed, "film", patient.key, visit))
-    tilt = 2.2 if portable else 0.8
-    plate = Plate(
-        centre=(float(draw.uniform(-5, 5)), 104 + float(draw.uniform(-6, 6))), roll_deg=float(draw.uniform(-tilt, tilt))
-    )
+    plate = _plate(draw, portable)
     x, z = plate.plane()
     air = {side: _air(chest, side, x, z) for side in ("left", "right")}
     heart = _silhouette(chest.scene.shapes("heart"), x, z)
@@ -58,8 +55,18 @@ def film(chest: Chest, visit: int, clinic_seed: int, portable: bool) -> Film:
     seen, patches = _lesions(chest, visit, plate, air, draw)
     masks.update({key: mask & (masks["lung_left"] | masks["lung_right"]) for key, mask in patches.items()})
     water = _water(chest, x, z) - 0.8 * (air["left"] + air["right"] - filled) + seen
-    water += 2.0 * shadow((*chest.scene.strands, *arms()), plate)
+    dense = tuple(strand for strand in chest.scene.strands if strand.value > 100)
+    water += 2.0 * shadow((*dense, *arms()), plate)
     return Film(_shown(water, draw, portable), plate, masks, volumes, _ratio(masks, heart))
+
+
+def _plate(draw: np.random.Generator, portable: bool) -> Plate:
+    """Detectors and habits differ: size of the film, of its pixels, and where the patient stands before it."""
+    width, height = ((512, 512), (480, 544), (544, 512))[int(draw.integers(3))]
+    across_mm, tilt = float(draw.uniform(345, 435)), 4.0 if portable else 2.5
+    far = min(24.0, across_mm / 2 - 162)  # both lungs stay on the film
+    x, z = float(draw.uniform(-far, far)), 106 + float(draw.uniform(-22, 18))
+    return Plate((width, height), round(across_mm / width, 3), (x, z), float(draw.uniform(-tilt, tilt)))
 
 
 def _air(chest: Chest, side: str, x: Floats, z: Floats) -> Floats:
@@ -142,15 +149,21 @@ def _clouds(draw: np.random.Generator, shape: tuple[int, ...], sigma: float) -> 
 
 
 def _shown(water: Floats, draw: np.random.Generator, portable: bool) -> NDArray[np.uint8]:
-    """As a digital detector shows it: blur, noise, a tone curve, and the local contrast lifted."""
+    """As a digital detector shows it: blur, noise, a tone curve, lifted local contrast, the collimator's rim."""
     import cv2
 
     sharp = cv2.GaussianBlur(water.astype(np.float32), (0, 0), 1.0 if portable else 0.7)
-    local = sharp - cv2.GaussianBlur(sharp, (0, 0), 28)
-    grey = np.tanh((sharp - 150) / 110) * 0.5 + local * (0.0042 if portable else 0.0055)
+    local = sharp - cv2.GaussianBlur(sharp, (0, 0), float(draw.uniform(20, 36)))
+    middle, lift = float(draw.uniform(125, 165)), float(draw.uniform(0.0042, 0.006)) * (0.8 if portable else 1.0)
+    grey = np.tanh((sharp - middle) / 110) * 0.5 + local * lift
     grey += 0.012 * _clouds(draw, grey.shape, 0.6) * (1.7 if portable else 1.0) + 0.006 * _clouds(draw, grey.shape, 6.0)
     low, high = np.percentile(grey, [1.0, 99.7])
-    return np.asarray(np.rint(np.clip((grey - low) / (high - low), 0, 1) ** 1.1 * 255), np.uint8)
+    shown = np.clip((grey - low) / (high - low), 0, 1) ** float(draw.uniform(0.85, 1.35))
+    top, left, bottom, right = (int(value) for value in np.maximum(draw.integers(-14, 16, 4), 0))
+    height, width = shown.shape
+    open_field = np.zeros_like(shown)
+    open_field[top : height - bottom, left : width - right] = 1
+    return np.asarray(np.rint(shown * (0.06 + 0.94 * open_field) * 255), np.uint8)
 
 
 def _ratio(masks: dict[str, Mask], heart: Mask) -> float:

@@ -41,7 +41,7 @@ def write_msd_folder(root: Path, clinic_seed: int, patients: list[Patient]) -> l
 
     Every fifth patient, from the fourth on, is a test case whose label map is not published.
     """
-    found = [_case(root / FOLDER, clinic_seed, patient) for patient in patients[: 2 + len(patients) // 2]]
+    found = [_case(root / FOLDER, clinic_seed, patient) for patient in patients[: 2 + len(patients) * 7 // 16]]
     training = [{"image": _dotted(case.files[0]), "label": _dotted(case.labels or "")} for case in found if case.labels]
     test = [_dotted(case.files[0]) for case in found if not case.labels]
     index = {
@@ -66,10 +66,18 @@ def _dotted(path: str) -> str:
     return "." + path.removeprefix(FOLDER)
 
 
+def _grid(patient: Patient, draw: np.random.Generator) -> Grid:
+    """Fields of view differ, and nobody lies in the middle of the table."""
+    codes, (x, y, z), shape, tilt = GRIDS[patient.number % len(GRIDS)]
+    zoom = float(draw.uniform(0.9, 1.16))
+    middle = np.array(MIDDLE) + draw.uniform((-26, -24, -6), (26, 24, 6))
+    centre = (round(float(middle[0]), 2), round(float(middle[1]), 2), round(float(middle[2]), 2))
+    return Grid.centred(codes, (round(x * zoom, 3), round(y * zoom, 3), z), shape, centre, tilt)
+
+
 def _case(folder: Path, clinic_seed: int, patient: Patient) -> VolumeTruth:
-    codes, spacing, shape, tilt = GRIDS[patient.number % len(GRIDS)]
-    painted = paint(abdomen(patient, clinic_seed), Grid.centred(codes, spacing, shape, MIDDLE, tilt))
     draw = np.random.default_rng(seed(clinic_seed, FOLDER, patient.key))
+    painted = paint(abdomen(patient, clinic_seed), _grid(patient, draw))
     hounsfield = grained(painted, draw, noise=9.0)
     hounsfield = np.clip(np.rint(hounsfield / STEP_HU) * STEP_HU, -1000, 3071).astype(np.int16)
     train = patient.number % 5 != 3

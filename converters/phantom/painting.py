@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.phantom.grid import Grid
-from medloom.converters.phantom.scene import Scene, Strand
+from medloom.converters.phantom.scene import MARROW, Scene, Strand
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ def _strands(strands: tuple[Strand, ...], grid: Grid) -> NDArray[np.float32]:
     total = np.zeros(grid.shape, np.float32)
     groups: dict[tuple[float, float], list[Strand]] = {}
     for strand in strands:
-        groups.setdefault((round(strand.radius_mm, 2), strand.value), []).append(strand)
+        groups.setdefault((strand.radius_mm, strand.value), []).append(strand)
+        if strand.marrow:
+            groups.setdefault((MARROW * strand.radius_mm, strand.marrow), []).append(strand)
     for (radius, value), group in groups.items():
         points = np.concatenate([strand.points for strand in group])
         weight = np.concatenate(

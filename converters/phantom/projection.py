@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.phantom.scene import Strand
+from medloom.converters.phantom.scene import MARROW, Strand
 from medloom.converters.phantom.shapes import Floats
 
 
@@ -46,19 +46,24 @@ def shadow(strands: tuple[Strand, ...], plate: Plate) -> NDArray[np.float32]:
 
     width, height = plate.size
     total = np.zeros((height, width), np.float32)
-    by_radius: dict[float, list[Strand]] = {}
+    kinds: dict[tuple[float, float, float], list[Strand]] = {}
     for strand in strands:
-        by_radius.setdefault(round(strand.radius_mm, 3), []).append(strand)
-    for radius, group in by_radius.items():
+        kinds.setdefault((strand.radius_mm, strand.value, strand.marrow), []).append(strand)
+    for (radius, value, marrow), group in kinds.items():
         points = np.concatenate([strand.points for strand in group])
-        weight = np.concatenate([np.full(len(s.points), s.value / 1000 * s.step_mm) for s in group])
+        steps = np.concatenate([np.full(len(strand.points), strand.step_mm) for strand in group])
         column, row = plate.pixel(points[:, 0], points[:, 2])
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         place = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
-        seen = np.bincount(place, weight[inside], minlength=width * height).reshape(height, width)
-        reach = math.ceil(radius / plate.spacing_mm) + 1
-        offset = np.arange(-reach, reach + 1) * plate.spacing_mm
-        ball = np.sqrt(np.maximum(radius**2 - offset[:, None] ** 2 - offset[None] ** 2, 0)) + 1e-9
-        kernel = ball / ball.sum() * math.pi * radius**2 / plate.spacing_mm**2
-        total += cv2.filter2D(seen.astype(np.float32), -1, kernel.astype(np.float32), borderType=cv2.BORDER_CONSTANT)
+        seen = np.bincount(place, steps[inside], minlength=width * height).reshape(height, width)
+        kernel = value / 1000 * _ball(radius, radius, plate) + marrow / 1000 * _ball(MARROW * radius, radius, plate)
+        total += cv2.filter2D(seen.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
     return total
+
+
+def _ball(radius: float, reach_mm: float, plate: Plate) -> NDArray[np.float32]:
+    """mm of a tube of that radius along y, around each mm of its length, over a square of pixels."""
+    reach = math.ceil(reach_mm / plate.spacing_mm) + 1
+    offset = np.arange(-reach, reach + 1) * plate.spacing_mm
+    ball = np.sqrt(np.maximum(radius**2 - offset[:, None] ** 2 - offset[None] ** 2, 0)) + 1e-9
+    return np.asarray(ball / ball.sum() * math.pi * radius**2 / plate.spacing_mm**2, np.float32)

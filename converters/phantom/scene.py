@@ -29,14 +29,21 @@ class Part:
     role: str | None = None
 
 
+MARROW = 0.7
+
+
 @dataclass(frozen=True)
 class Strand:
-    """A tube along `points` (n, 3), RAS mm, `step_mm` apart. `value` is what it adds where it is solid."""
+    """A tube along `points` (n, 3), RAS mm, `step_mm` apart.
+
+    `value` is what it adds where it is solid, `marrow` what its inner part, of MARROW times the radius, adds to that.
+    """
 
     points: NDArray[np.float64]
     radius_mm: float
     step_mm: float
     value: float
+    marrow: float = 0.0
 
     def moved(self, factors: Triple) -> Strand:
         """In coordinates stretched by `factors`; a negative one mirrors. Radius and step stay those of the body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,30 +21,28 @@ RIB_TOPS = (206, 193, 176, 156, 135, 113, 90, 66, 41, 15)
 """Heights at which ribs 1 to 10 leave the spine."""
 
 
+@cache
 def bones() -> tuple[Strand, ...]:
-    """Ten pairs of ribs and the clavicles, each as a dense tube with a lighter marrow."""
+    """Ten pairs of ribs and the clavicles, dense with a lighter marrow."""
     found: list[Strand] = []
-    for number, top in enumerate(RIB_TOPS):
-        line = _rib(float(top), drop=18.0 + 6.2 * number)
-        for side in (1.0, -1.0):
-            found += _hollow(line * np.array([side, 1.0, 1.0]), 3.6 if number == 0 else 5.2)
     for side in (1.0, -1.0):
-        found += _hollow(
-            _smooth([(side * 16, 52, 176), (side * 60, 66, 184), (side * 105, 40, 198), (side * 152, 8, 204)]), 5.6
-        )
+        for number, top in enumerate(RIB_TOPS):
+            line = _rib(float(top), drop=18.0 + 6.2 * number) * np.array([side, 1.0, 1.0])
+            found.append(_bone(line, 3.6 if number == 0 else 5.2))
+        collar = [(side * 16, 52, 176), (side * 60, 66, 184), (side * 105, 40, 198), (side * 152, 8, 204)]
+        found.append(_bone(_smooth(collar), 5.6))
     return tuple(found)
 
 
+@cache
 def arms() -> tuple[Strand, ...]:
     """Shoulder blades' edges and upper arms: on upright films only."""
     found: list[Strand] = []
     for side in (1.0, -1.0):
-        found += _hollow(
-            _smooth([(side * 158, 0, 196), (side * 172, 0, 160), (side * 186, 0, 80), (side * 196, 0, -20)]), 10.0
-        )
-        blade = [(side * 150, -70, 188), (side * 140, -84, 150), (side * 122, -92, 108), (side * 112, -92, 78)]
-        found += _hollow(_smooth(blade), 3.5)
-        found += _hollow(_smooth([(side * 112, -92, 78), (side * 100, -90, 120), (side * 98, -86, 168)]), 2.2)
+        arm = [(side * 158, 0, 196), (side * 172, 0, 160), (side * 186, 0, 80), (side * 196, 0, -20)]
+        outer = [(side * 150, -70, 188), (side * 140, -84, 150), (side * 122, -92, 108), (side * 112, -92, 78)]
+        inner = [(side * 112, -92, 78), (side * 100, -90, 120), (side * 98, -86, 168)]
+        found += [_bone(_smooth(arm), 10.0), _bone(_smooth(outer), 3.6), _bone(_smooth(inner), 2.2)]
     return tuple(found)
 
 
@@ -89,8 +88,8 @@ def _rib(top: float, drop: float) -> Points:
     return _even(np.column_stack([wide * np.sin(turn), -8 - deep * np.cos(turn) * 0.96, height]))
 
 
-def _hollow(points: Points, radius_mm: float) -> list[Strand]:
-    return [Strand(points, radius_mm, 1.0, 620.0), Strand(points, radius_mm * 0.7, 1.0, -330.0)]
+def _bone(points: Points, radius_mm: float) -> Strand:
+    return Strand(points, radius_mm, 1.0, value=620.0, marrow=-330.0)
 
 
 def _smooth(corners: Sequence[tuple[float, float, float]]) -> Points:

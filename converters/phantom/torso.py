@@ -22,19 +22,24 @@ LIVER_LEFT = Ellipsoid.of((20, 46, -38), (66, 28, 34), turned(y=14, z=-12))
 BOWEL = ((10, 42), (-48, 40), (46, 44), (-20, 12), (26, 6), (-66, 18), (70, 22), (-6, 60), (-30, 58), (38, 66))
 
 
-def torso(patient: str, clinic_seed: int, heart: float = 1.0, inverted: bool = False) -> Scene:
+def torso(patient: str, clinic_seed: int, female: bool, heart: float = 1.0, inverted: bool = False) -> Scene:
     """The patient's body without any lesion. `heart` enlarges the heart; `inverted` is situs inversus."""
     draw = np.random.default_rng(seed(clinic_seed, "torso", patient))
-    parts = (*_frame(), *_abdomen(draw), *_heart(heart * float(draw.uniform(0.93, 1.04))), *_spine())
+    stout = float(draw.uniform(0.98, 1.16))
+    heart *= float(draw.uniform(0.93, 1.04))
+    parts = (*_frame(stout), *_abdomen(draw), *_heart(heart), *_spine())
+    if female:
+        parts = (*_breasts(draw), *parts)
     scene = Scene(parts, (*bones(), *_vessels(draw)), air=-1000.0)
-    wide, deep, tall = (float(factor) for factor in draw.uniform((0.9, 0.9, 0.94), (1.07, 1.1, 1.05)))
+    wide, deep, tall = (float(factor) for factor in draw.uniform((0.86, 0.86, 0.9), (1.07, 1.1, 1.08)))
     scene = scene.stretched((wide, deep, tall))
     return scene.mirrored() if inverted else scene
 
 
-def _frame() -> tuple[Part, ...]:
+def _frame(stout: float) -> tuple[Part, ...]:
+    """`stout` widens the skin and the fat under it, not what is inside."""
     return (
-        Part(organs.BODY, FAT, texture=8, role="body"),
+        Part(organs.BODY.scaled((stout, stout, 1.0)), FAT, texture=8, role="body"),
         Part(organs.WALL, MUSCLE, texture=16),
         Part(organs.MEDIASTINUM, 15, texture=18, role="mediastinum"),
         Part(Within(organs.LUNG_RIGHT, CAGE), LUNG, "lung_right", 22),
@@ -43,11 +48,17 @@ def _frame() -> tuple[Part, ...]:
     )
 
 
+def _breasts(draw: np.random.Generator) -> tuple[Part, ...]:
+    size, low = float(draw.uniform(0.75, 1.2)), float(draw.uniform(-12, 12))
+    right = Ellipsoid.of((80, 92, 36 + low), (54 * size, 52 * size, 46 * size), turned(z=-18))
+    return tuple(Part(one, FAT + 20, texture=26, role="body") for one in (right, right.mirrored()))
+
+
 def _abdomen(draw: np.random.Generator) -> tuple[Part, ...]:
     def organ(centre: Triple, axes: Triple, x: float = 0, y: float = 0, z: float = 0) -> Ellipsoid:
         turn = turned(*(angle + draw.uniform(-6, 6) for angle in (x, y, z)))
-        a, b, c = (float(axis * draw.uniform(0.93, 1.07)) for axis in axes)
-        p, q, r = (float(at + draw.uniform(-3, 3)) for at in centre)
+        a, b, c = (float(axis * draw.uniform(0.85, 1.12)) for axis in axes)
+        p, q, r = (float(at + draw.uniform(-6, 6)) for at in centre)
         return Ellipsoid.of((p, q, r), (a, b, c), turn)
 
     loops = [

@@ -150,7 +150,11 @@ class PictureTruth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Defect(msgspec.Struct, frozen=True, kw_only=True):
-    """A planted fault. `caught_by` is the check that must catch it; `same_as` is the picture that it repeats."""
+    """A planted fault. `same_as` is the picture that it repeats.
+
+    `caught_by` is what must catch it: the filter exact_duplicates, near_duplicates or image, or "list" (no Sample may
+    come of it) or "decode" (no picture may).
+    """
 
     source: str
     file: str
