@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from medloom.synthesis.facts import region_fact
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 
+DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".dic", ".ima")
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 
@@ -62,7 +64,7 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     """The Scene of a 2D file. Raises BadInput where the picture itself can't be used; bad regions are refused alone."""
     data = stage.origin.read(media.files[0])
     sha256 = stage.origin.marks[media.files[0]].sha256
-    if data[128:132] == b"DICM" or not _is_raster(data):
+    if _is_dicom(data, media.files[0]):
         prepared, view, orientation = _from_dicom(data, sha256, media, stage)
     else:
         prepared, view, orientation = _from_raster(data, sha256, media, stage)
@@ -85,14 +87,17 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     )
 
 
-def _is_raster(data: bytes) -> bool:
+def _is_dicom(data: bytes, file: str) -> bool:
+    """By the preamble; a file without one only where its name and its first bytes are no picture's."""
+    if data[128:132] == b"DICM":
+        return True
+    if PurePosixPath(file).suffix.lower() not in DICOM_SUFFIXES:
+        return False
     try:
         probe(data)
     except BadInput as bad:
-        if bad.reason == "not_a_picture":
-            return False
-        raise
-    return True
+        return bad.reason == "not_a_picture"
+    return False
 
 
 def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:

@@ -62,7 +62,7 @@ class Joined(Converter):
             mine = _card_of(part, card).model_copy(update={"patient": "unknown", "split": None})
             for item in load_converter(part.converter).samples(root, mine):
                 if isinstance(item, Refusal):
-                    yield item
+                    yield msgspec.structs.replace(item, part=True)  # the base's Sample goes on without it
                 elif item.media[0].files[0] in found:
                     bad = BadInput("duplicate_key", f"{part.converter} speaks of this picture twice")
                     yield refused(item.key, bad, item.media[0].files[0])
