@@ -26,7 +26,7 @@ class PublishedSplit:
         for file, split in self._rule.files.items():
             if file in annotations:
                 continue
-            for line in inside(root, file).read_text("utf-8-sig", errors="replace").splitlines():
+            for line in _lines(root, file):
                 key = line.strip()
                 if key and self._listed.setdefault(key, split) != split:
                     raise BadInput("split_overlap", f"{key!r} stands in files of two splits", file)
@@ -66,3 +66,13 @@ class PublishedSplit:
                 if one in self._listed:
                     return self._listed[one]
         return None
+
+
+def _lines(root: Path, file: str) -> list[str]:
+    """The lines of a file of keys, which may have none: a split without a member."""
+    try:
+        return inside(root, file).read_text("utf-8-sig", errors="replace").splitlines()
+    except BadInput as bad:
+        if bad.reason == "empty_file":
+            return []
+        raise

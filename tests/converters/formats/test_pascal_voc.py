@@ -120,9 +120,9 @@ def test_published_split_by_files_of_names(tree, make_card, read):
         "JPEGImages/a.png": None, "JPEGImages/b.png": None, "JPEGImages/c.png": None,
         "Annotations/a.xml": xml(), "Annotations/b.xml": xml(filename="b.png"),
         "Annotations/c.xml": xml(filename="c.png"),
-        "Main/train.txt": "a\r\n\r\n", "Main/test.txt": "b.png\n",
+        "Main/train.txt": "a\r\n\r\n", "Main/test.txt": "b.png\n", "Main/val.txt": b"",
     })  # fmt: skip
-    split = {"files": {"Main/train.txt": "train", "Main/test.txt": "test"}}
+    split = {"files": {"Main/train.txt": "train", "Main/test.txt": "test", "Main/val.txt": "validation"}}
     samples, refusals = read(root, make_card("pascal_voc", split=split))
     assert ([one.split for one in samples], refusals) == (["train", "test", None], [])
     (root / "Main/test.txt").unlink()
