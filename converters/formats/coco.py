@@ -13,7 +13,8 @@ from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.coco_region import region_of
 from medloom.converters.formats.complete_names import complete_regions
-from medloom.converters.formats.name_template import fields_of, fill
+from medloom.converters.formats.name_template import fields_of
+from medloom.converters.formats.picture_finder import PictureFinder
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
@@ -23,8 +24,9 @@ from medloom.schemas.sample import Media, Refusal, Region, Sample
 
 
 class Params(base.Params):
-    """`picture` is a template over the fields of an image's entry. `tolerance` is how far, in pixels, a box may leave
-    its picture and be clipped instead of refused.
+    """`picture` is a template over the fields of an image's entry; with `search`, a folder, only the file's name
+    counts, and is looked for in all folders below. `tolerance` is how far, in pixels, a box may leave its picture and
+    be clipped instead of refused.
 
     `crowd` says what ``iscrowd: 1`` marks: a "group" (the picture's instances of that name are then not complete), or
     an "object", as tools have it that set the flag on every run-length mask.
@@ -32,6 +34,7 @@ class Params(base.Params):
 
     annotations: tuple[str, ...] = Field(min_length=1)
     picture: str = "{file_name}"
+    search: str | None = None
     tolerance: float = Field(default=1.0, ge=0)
     crowd: Literal["group", "object"] = "group"
 
@@ -49,6 +52,7 @@ class Coco(Converter):
         params = Params.model_validate(card.params)
         try:
             split = PublishedSplit(root, card, params.annotations)
+            finder = PictureFinder(root, params.picture, search=params.search)
         except BadInput as bad:
             yield refused(bad.file or "split", bad)
             return
@@ -61,7 +65,7 @@ class Coco(Converter):
                 continue
             yield from index.strays
             for image in index.images:
-                yield from _picture(image, index, root, card, params, split, keys)
+                yield from _picture(image, index, finder, card, params, split, keys)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("boxes", "masks"))
@@ -122,7 +126,7 @@ def _read(root: Path, file: str) -> dict[str, Any]:
 def _picture(
     image: dict[str, Any],
     index: _Index,
-    root: Path,
+    finder: PictureFinder,
     card: SourceCard,
     params: Params,
     split: PublishedSplit,
@@ -133,8 +137,7 @@ def _picture(
         values = {name: image[name] for name in fields_of(params.picture) if isinstance(image.get(name), str | int)}
         if len(values) < len(set(fields_of(params.picture))):
             raise BadInput("not_coco", f"the entry has no {params.picture!r}", index.file)
-        path = fill(params.picture, {name: str(value) for name, value in values.items()})
-        inside(root, path)
+        path = finder.find({name: str(value) for name, value in values.items()})
         if path in keys:
             raise BadInput("duplicate_key", "another entry has this picture", path)
         keys.add(path)

@@ -22,8 +22,8 @@ def region_of(
     shape = entry.get("segmentation")
     if isinstance(shape, dict):
         return Region(kind="rle", pointer=pointer, name=name, rle=_rle(shape, size), instance=instance)
-    if isinstance(shape, list) and shape:
-        polygons = tuple(_polygon(part) for part in shape)
+    if isinstance(shape, list) and any(part != [] for part in shape):
+        polygons = tuple(_polygon(part) for part in shape if part != [])
         xs = [x for polygon in polygons for x in polygon[0::2]]
         ys = [y for polygon in polygons for y in polygon[1::2]]
         checked_box((min(xs), min(ys), max(xs), max(ys)), size, tolerance)

@@ -28,7 +28,8 @@ _VALUES: dict[str, Value] = {
 
 class Params(TableParams):
     """`one_hot` are columns that are labels ("card": every label of the card), whose cells `values` reads, without
-    case. `columns` hold one name each, `lists` several with `list_delimiter` between; `qualified` puts the column
+    case. `columns` hold one name each, `lists` several with `list_delimiter` between, and
+    without the characters of `list_strip` around ("[]' " for lists as Python writes them); `qualified` puts the column
     before the name ("grade=2"). `nothing` are names which say that nothing else is there ("No Finding"; "" for a
     blank cell): the card's other names are then absent.
 
@@ -41,6 +42,7 @@ class Params(TableParams):
     columns: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     list_delimiter: str = "|"
+    list_strip: str = ""
     qualified: bool = False
     nothing: tuple[str, ...] = ()
     merge_rows: bool = False
@@ -173,7 +175,7 @@ class _LabelReader:
             yield self._name(column, row.values[column]), column
         for column in self._params.lists:
             for part in row.values[column].split(self._params.list_delimiter):
-                yield self._name(column, part.strip()), column
+                yield self._name(column, part.strip().strip(self._params.list_strip or None)), column
 
     def _name(self, column: str, value: str) -> str:
         return f"{column}={value}" if self._params.qualified and value else value

@@ -68,7 +68,7 @@ class PascalVoc(Converter):
             key = str(PurePosixPath(file).relative_to(params.annotations or ".").with_suffix(""))
             try:
                 content = _parse(inside(root, file))
-                path = by_stem.get(key, "") if params.name_from == "file" else _named(content, params, by_stem)
+                path = by_stem.get(key, "") if params.name_from == "file" else _named(content, key, params, by_stem)
                 if not path:
                     raise BadInput("missing_file", f"no picture is called {key!r}", file)
                 inside(root, path)
@@ -135,11 +135,16 @@ def _parse(path: Path) -> Element:
     return content
 
 
-def _named(content: Element, params: Params, by_stem: dict[str, str]) -> str:
+def _named(content: Element, key: str, params: Params, by_stem: dict[str, str]) -> str:
+    """The picture that the XML names: in the folder that matches its own, or else directly in `pictures`."""
     name = (content.findtext("filename") or "").strip()
     if not name:
         raise BadInput("not_voc", "the XML names no <filename>")
     path = f"{params.pictures.strip('/')}/{name}" if params.pictures else name
+    beside = str(PurePosixPath(key).parent / name)
+    found = by_stem.get(str(PurePosixPath(beside).with_suffix("")), "")
+    if PurePosixPath(found).name == name or (found and not PurePosixPath(name).suffix):
+        return found
     return path if PurePosixPath(name).suffix else by_stem.get(name, path)
 
 

@@ -25,7 +25,8 @@ class TableParams(base.Params):
     """`tables` are read in turn. `picture`, over the columns, is the path below the root: ``{folder}/{filename}``.
 
     `suffixes`, `search`: see PictureFinder. `key` is a template for the Sample's key (the path otherwise). `only`
-    keeps the rows of which a column has one of the values; the others are no part of this source.
+    keeps the rows of which a column has one of the values; the others are no part of this source. `header` names the
+    columns where the tables don't.
     """
 
     tables: tuple[str, ...] = Field(min_length=1)
@@ -35,6 +36,7 @@ class TableParams(base.Params):
     key: str | None = None
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     delimiter: str | None = None
+    header: tuple[str, ...] = ()
     encoding: str | None = None
     fallback_encoding: str | None = None
     facts: RowFacts = RowFacts()
@@ -73,7 +75,9 @@ class PictureTable:
         for file in self._params.tables:
             try:
                 params = self._params
-                table = Table(self._root, file, params.delimiter, params.encoding, params.fallback_encoding)
+                table = Table(
+                    self._root, file, params.delimiter, params.encoding, params.fallback_encoding, params.header
+                )
                 table.require(*self._columns, *fields_of(params.picture), *fields_of(params.key or ""))
                 tables.append(table)
             except BadInput as bad:

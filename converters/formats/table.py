@@ -18,7 +18,8 @@ class Table:
 
     UTF-8 (with or without a byte order mark) and UTF-16 with one are read as such; `encoding` names another that is
     meant for the whole file, `fallback` one for those rows that are no UTF-8. The delimiter, if not given, is the one
-    of comma, semicolon, tab and bar that cuts the header into most columns.
+    of comma, semicolon, tab and bar that cuts the header into most columns. `header` names the columns of a table
+    that begins with its first row.
 
     Raises BadInput: what `inside` raises, ``bad_table`` (no header, or a column that stands twice).
     """
@@ -30,6 +31,7 @@ class Table:
         delimiter: str | None = None,
         encoding: str | None = None,
         fallback: str | None = None,
+        header: tuple[str, ...] = (),
     ) -> None:
         self.file = file
         self._path = inside(root, file)
@@ -45,13 +47,15 @@ class Table:
         self._delimiter = delimiter or max(
             DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), []))
         )
-        self.columns = self._header()
+        self._headless = bool(header)
+        self.columns = header or self._header()
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | BadInput]]:
         """Rows by column name; in the place of one that can't be read, why: ``not_utf8``, ``bad_row``."""
         with self._open() as text:
             reader = csv.reader(text, delimiter=self._delimiter)
-            next(reader)
+            if not self._headless:
+                next(reader)
             number = -1
             while True:
                 try:

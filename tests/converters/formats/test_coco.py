@@ -57,6 +57,19 @@ def test_segmentations_win_over_boxes(tree, card, read):
     assert np.array_equal(decoded, mask)
 
 
+def test_an_empty_segmentation_is_none(tree, card, read):
+    content = index([{"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 1, 5, 5], "segmentation": [[]]}])
+    samples, _ = read(tree({"images/a.png": None, "boxes.json": content}), card)
+    assert [region.kind for region in samples[0].regions] == ["box"]
+
+
+def test_pictures_can_be_searched_by_name(tree, make_card, read):
+    content = index([], [{"id": 1, "file_name": "old/place/a.png"}, {"id": 2, "file_name": "gone.png"}])
+    params = {"annotations": ["boxes.json"], "search": "images"}
+    samples, refusals = read(tree({"images/x/a.png": None, "boxes.json": content}), make_card("coco", params))
+    assert ([one.key for one in samples], [one.reason for one in refusals]) == (["images/x/a.png"], ["missing_file"])
+
+
 def test_a_crowd_is_kept_but_not_complete(tree, card, make_card, read):
     rle = {"size": [30, 40], "counts": [0, 1200]}
     content = index([{"id": 1, "image_id": 1, "category_id": 7, "iscrowd": 1, "segmentation": rle}])

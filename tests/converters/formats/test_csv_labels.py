@@ -62,6 +62,15 @@ def test_lists_in_one_column(tree, make_card, read):
     ]  # fmt: skip
 
 
+def test_lists_as_python_writes_them_in_a_table_without_header(tree, make_card, read):
+    root = tree_of(tree, "a.png;['effusion', 'mass']\nb.png;[]\n", "a.png", "b.png")
+    params = {"lists": ["labels"], "list_delimiter": ",", "list_strip": "[]' "}
+    params |= {"header": ["file", "labels"], "delimiter": ";"}
+    samples, refusals = read(root, card_of(make_card, params))
+    assert [facts(one) for one in samples] == [{"effusion": "present", "mass": "present"}, {}]
+    assert (samples[0].labels[0].pointer, refusals) == ("t.csv#row=0,column=labels", [])
+
+
 def test_nothing_found_is_absence_even_where_labels_are_not_exhaustive(tree, make_card, read):
     root = tree_of(tree, "file,a\na.png,No Finding\nb.png,mass\nc.png,\n", "a.png", "b.png", "c.png")
     samples, _ = read(root, card_of(make_card, {"columns": ["a"], "nothing": ["No Finding", ""]}))

@@ -107,6 +107,21 @@ def test_the_picture_can_be_named_by_the_xml_file(tree, card, read):
     assert (samples[0].media[0].files, refusals) == (("JPEGImages/a.png",), [])
 
 
+def test_xml_beside_pictures_in_folders(tree, make_card, read):
+    root = tree({"train/a.png": None, "train/a.xml": xml(), "test/a.png": None, "test/a.xml": xml(filename="a")})
+    split = {"folders": {"train": "train", "test": "test"}}
+    samples, refusals = read(root, make_card("pascal_voc", {"annotations": "", "pictures": ""}, split=split))
+    assert [(one.key, one.split, one.media[0].files) for one in samples] == [
+        ("test/a", "test", ("test/a.png",)), ("train/a", "train", ("train/a.png",)),
+    ]  # fmt: skip
+    assert not refusals
+
+
+def test_xml_in_folders_and_pictures_in_one(tree, card, read):
+    samples, refusals = read(tree({"JPEGImages/a.png": None, "Annotations/x/a.xml": xml()}), card)
+    assert ([(one.key, one.media[0].files) for one in samples], refusals) == ([("x/a", ("JPEGImages/a.png",))], [])
+
+
 def test_two_files_for_one_picture(tree, card, read):
     root = tree({"JPEGImages/a.png": None, "Annotations/a.xml": xml(), "Annotations/b.xml": xml()})
     samples, refusals = read(root, card)
