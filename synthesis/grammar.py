@@ -24,7 +24,7 @@ def definite(concept: Concept) -> str:
 def article(words: str) -> str:
     """ "a" or "an", by the sound that the first word begins with; a word in capitals is spelled out."""
     first = words.split()[0]
-    if first.isupper() and len(first) > 1 and not first[1:].isdigit():
+    if first[0].isupper() and not first[1:2].islower():
         return "an" if first[0] in _LETTERS_WITH_VOWEL_SOUND else "a"
     return "an" if first[0].lower() in _VOWEL_SOUNDS and not first.lower().startswith(("uni", "ute", "eu")) else "a"
 
