@@ -61,7 +61,7 @@ class Grid:
     @property
     def axial_axis(self) -> int:
         """The index that runs from feet to head, more than the others do."""
-        return int(np.argmax(np.abs(self.affine[2, :3])))
+        return int(np.argmax(np.abs(self.affine[2, :3]) / self.spacing_mm))
 
     @property
     def axial_plane(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

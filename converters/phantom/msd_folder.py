@@ -41,7 +41,7 @@ def write_msd_folder(root: Path, clinic_seed: int, patients: list[Patient]) -> l
 
     Every fifth patient, from the fourth on, is a test case whose label map is not published.
     """
-    found = [_case(root / FOLDER, clinic_seed, patient) for patient in patients[: 2 + len(patients) * 7 // 16]]
+    found = [_case(root / FOLDER, clinic_seed, patient) for patient in patients[: 3 + len(patients) * 6 // 16]]
     training = [{"image": _dotted(case.files[0]), "label": _dotted(case.labels or "")} for case in found if case.labels]
     test = [_dotted(case.files[0]) for case in found if not case.labels]
     index = {

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def jpeg(picture: NDArray[np.uint8], quality: int = 90) -> bytes:
-    """JPEG of a grey (height, width) or RGB (height, width, 3) picture."""
+def jpeg(picture: NDArray[Any], quality: int = 90) -> bytes:
+    """JPEG of a grey (height, width) or RGB (height, width, 3) picture of 8 bits."""
     import simplejpeg
 
     grey = picture.ndim == 2
-    pixels = np.ascontiguousarray(picture[:, :, None] if grey else picture)
+    pixels = np.ascontiguousarray(picture[:, :, None] if grey else picture, np.uint8)
     return bytes(simplejpeg.encode_jpeg(pixels, quality, "GRAY" if grey else "RGB", "444" if grey else "420"))
 
 
-def write_jpeg(path: Path, picture: NDArray[np.uint8], quality: int = 90) -> None:
+def write_jpeg(path: Path, picture: NDArray[Any], quality: int = 90) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(jpeg(picture, quality))
 

@@ -56,14 +56,14 @@ def shadow(strands: tuple[Strand, ...], plate: Plate) -> NDArray[np.float32]:
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         place = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
         seen = np.bincount(place, steps[inside], minlength=width * height).reshape(height, width)
-        kernel = value / 1000 * _ball(radius, radius, plate) + marrow / 1000 * _ball(MARROW * radius, radius, plate)
+        kernel = value / 1000 * _disc(radius, radius, plate) + marrow / 1000 * _disc(MARROW * radius, radius, plate)
         total += cv2.filter2D(seen.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
     return total
 
 
-def _ball(radius: float, reach_mm: float, plate: Plate) -> NDArray[np.float32]:
-    """mm of a tube of that radius along y, around each mm of its length, over a square of pixels."""
+def _disc(radius: float, reach_mm: float, plate: Plate) -> NDArray[np.float32]:
+    """What 1 mm of a tube adds around it, over a square of pixels: discs in a row are as thick as a tube is deep."""
     reach = math.ceil(reach_mm / plate.spacing_mm) + 1
     offset = np.arange(-reach, reach + 1) * plate.spacing_mm
-    ball = np.sqrt(np.maximum(radius**2 - offset[:, None] ** 2 - offset[None] ** 2, 0)) + 1e-9
-    return np.asarray(ball / ball.sum() * math.pi * radius**2 / plate.spacing_mm**2, np.float32)
+    disc = np.clip((radius - np.hypot(offset[:, None], offset[None])) / plate.spacing_mm + 0.5, 1e-6, 1)
+    return np.asarray(disc / disc.sum() * math.pi * radius**2 / plate.spacing_mm**2, np.float32)
