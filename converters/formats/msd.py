@@ -48,12 +48,13 @@ class Msd(Converter):
             index = MsdIndex(root, f"{folder}dataset.json")
             split = PublishedSplit(root, card)
             labels = tuple(_label_files(root, folder))
+            cases = list(index.cases(root, folder))
         except BadInput as bad:
             yield refused(bad.file or f"{folder}dataset.json", bad)
             return
         used: set[str] = set()
         keys: set[str] = set()
-        for case in index.cases(root, folder):
+        for case in cases:
             used.update([case.label] if case.label else [])
             try:
                 if case.key in keys:

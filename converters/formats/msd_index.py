@@ -49,14 +49,18 @@ class MsdIndex:
             raise BadInput("not_msd", f"channels are an object by number, not {channels!r:.80}", file)
         order = sorted(channels, key=lambda number: (len(str(number)), str(number)))
         self.channels = tuple(str(channels[number]) for number in order)
-        ending = content.get("file_ending", ".nii.gz")
-        self._ending = str(ending)
+        self._ending = str(content.get("file_ending") or ".nii.gz")
+        for name in ("training", "test"):
+            if not isinstance(content.get(name) or [], list):
+                raise BadInput("not_msd", f"{name!r} is no list: {content[name]!r:.80}", file)
 
     def cases(self, root: Path, folder: str) -> Iterator[Case]:
-        """Cases that the index lists, in its order; where it lists none (nnU-Net v2), those of the folders."""
-        listed = self._content.get("training")
-        if isinstance(listed, list) and listed:
-            for entry in listed:
+        """Cases that the index lists, in its order; where it lists none (nnU-Net v2), those of the folders.
+
+        Raises BadInput ``missing_folder`` where there is nothing to list either.
+        """
+        if self._content.get("training"):
+            for entry in self._content["training"]:
                 yield self._listed(entry, root, folder, "train")
             for entry in self._content.get("test") or ():
                 yield self._listed(entry, root, folder, "test")

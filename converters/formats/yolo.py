@@ -171,5 +171,6 @@ def _region(words: list[str], names: dict[int, str], size: tuple[int, int], poin
 
 def _lost(line: str, names: dict[int, str]) -> list[str]:
     """The names that a bad line may have marked."""
+    by_number = {str(number): name for number, name in names.items()}
     first = line.split()[0]
-    return [names[int(first)]] if first.isdigit() and int(first) in names else list(names.values())
+    return [by_number[first]] if first in by_number else list(names.values())

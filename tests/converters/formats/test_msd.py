@@ -101,6 +101,12 @@ def test_an_index_that_is_none_is_one_refusal(tree, card, read, content, reason)
     assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [("Task09/dataset.json", reason)])
 
 
+def test_an_index_that_lists_nothing_needs_folders(tree, make_card, read):
+    root = tree({"dataset.json": json.dumps({"labels": {"background": 0, "x": 1}})})
+    samples, refusals = read(root, make_card("msd"))
+    assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [("imagesTr", "missing_folder")])
+
+
 def test_cases_that_are_wrong(tree, card, read):
     training = [
         {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}, {"image": "./imagesTr/a.nii.gz"},
