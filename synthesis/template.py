@@ -134,7 +134,7 @@ def faults(template: Template) -> list[str]:
         asked = phrasing.lower()
         if not (template.fills | template.asks) & PLACES:
             wrong += [f"prompt {phrasing!r} asks for a place" for word in WHERE if word in asked.split("?")[0]]
-        if not phrasing.rstrip().endswith(("?", ".", ":", "}")):
+        if not phrasing.rstrip().endswith(("?", ".", ":", "\n{options}")):
             wrong.append(f"prompt {phrasing!r} ends without a mark")
     for phrasing in template.answers:
         if slots_of(phrasing) != template.fills:

@@ -42,13 +42,14 @@ def blood(make_scene, disc) -> Scene:
 @pytest.fixture
 def chest(make_scene) -> Scene:
     labels = {"pneumonia": "present", "pleural_effusion": "absent", "cardiomegaly": "absent", "lung_nodule": "absent"}
-    return make_scene(labels=labels, acquisition=Acquisition(modality="xray", body_part="chest"))
+    return make_scene(labels=labels, key="chest", acquisition=Acquisition(modality="xray", body_part="chest"))
 
 
 @pytest.fixture
 def lesion(make_scene, disc) -> Scene:
     one = disc("liver_lesion", (60, 60), 12, (0.8, 2.5), component=1, volume_mm3=4321.0)
     return make_scene(
+        key="lesion",
         instances=(one,),
         complete=frozenset({"liver_lesion"}),
         volumes=(WholeVolume("liver_lesion", 4321.0, one.fact),),
@@ -94,7 +95,7 @@ def test_captions_are_a_list_of_texts_that_are_never_joined(blood, context) -> N
     (record,) = made("caption", blood, context)
     assert len(record.texts) == 3 == len(set(record.texts))
     for text in record.texts:
-        assert "three red blood cells" in text and "one white blood cell" in text and "platelet" not in text
+        assert "hree red blood cells" in text and "one white blood cell" in text and "platelet" not in text
         assert text.count(".") == 1
 
 
@@ -283,4 +284,4 @@ def test_knowledge_captions_cite_their_definition(chest, context) -> None:
 def test_the_ids_of_a_fixed_scene_do_not_change(chest, context) -> None:
     """Another id is another corpus for everyone: change it knowingly, with the task's version."""
     ids = [record.id for name in ("caption", "vqa.single_choice") for record in made(name, chest, context)]
-    assert ids == ["GOLDEN", "GOLDEN"]
+    assert ids == ["89dff84af20d2a10798c54fc7ca7c715", "a156efa730d48ef6583bc823987de99d"]
