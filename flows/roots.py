@@ -7,6 +7,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
+from medloom.flows.problem import nearest_or_all
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import SourceUse
 from medloom.schemas.errors import CatalogError
@@ -82,10 +83,17 @@ def _package(path: str) -> Path:
 
 
 def _phantom_parts(path: str) -> tuple[int, PurePosixPath]:
+    """Seed and folder, which is one that the clinic has."""
+    from medloom.converters.phantom.clinic import FOLDERS
+
     match = _PHANTOM.fullmatch(path)
     if match is None:
-        raise NoRoot(f"{path!r} names no clinic of phantoms", "write phantom:SEED/FOLDER, phantom:7/radiographs say")
-    return int(match[1]), _below(path, match[2])
+        raise NoRoot(f"{path!r} names no clinic of phantoms", "write phantom:SEED/FOLDER, phantom:7/ct_msd say")
+    folder = _below(path, match[2])
+    ward = folder.parts[0] if folder.parts else None
+    if ward is not None and ward not in FOLDERS:
+        raise NoRoot(f"the clinic of phantoms has no folder {ward!r}", nearest_or_all(ward, FOLDERS))
+    return int(match[1]), folder
 
 
 def _below(path: str, folder: str | None) -> PurePosixPath:
