@@ -87,8 +87,8 @@ def _plant(root: Path, clinic_seed: int, found: list[PictureTruth]) -> list[Defe
         ("exact_duplicate", "exact_duplicates", (root / first.file).read_bytes(), first.file),
         ("near_duplicate", "near_duplicates", jpeg(same, quality=60), second.file),
         ("blank", "image", jpeg(np.full_like(lesion, 128)), None),
-        ("tiny", "image", jpeg(cv2.resize(lesion, (24, 18), interpolation=cv2.INTER_AREA)), None),
-        ("over_exposed", "image", jpeg(cv2.convertScaleAbs(lesion, alpha=0.12, beta=232)), None),
+        ("too_small", "image", jpeg(cv2.resize(lesion, (24, 18), interpolation=cv2.INTER_AREA)), None),
+        ("overexposed", "image", jpeg(_burnt_out(lesion)), None),
         ("truncated", "decode", whole[: len(whole) // 2], None),
         ("empty_file", "list", b"", None),
         ("not_a_picture", "decode", b"This is a text file that somebody renamed.\n", None),
@@ -100,3 +100,9 @@ def _plant(root: Path, clinic_seed: int, found: list[PictureTruth]) -> list[Defe
         (root / file).write_bytes(data)
         planted.append(Defect(source=FOLDER, file=file, kind=kind, caught_by=check, same_as=same_as))
     return planted
+
+
+def _burnt_out(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """So much light that nothing is left but a mark of ink."""
+    white = cv2.convertScaleAbs(picture, alpha=1.0, beta=200)
+    return np.asarray(cv2.circle(white, (40, 36), 4, (150, 146, 160), -1, cv2.LINE_AA), np.uint8)

@@ -153,7 +153,7 @@ class Defect(msgspec.Struct, frozen=True, kw_only=True):
     """A planted fault. `same_as` is the picture that it repeats.
 
     `caught_by` is what must catch it: the filter exact_duplicates, near_duplicates or image, or "list" (no Sample may
-    come of it) or "decode" (no picture may).
+    come of it) or "decode" (no picture may). `kind` is the reason that it must give.
     """
 
     source: str
