@@ -8,7 +8,9 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from medloom.flows.progress import progress_for
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def run_build(
     catalog: Path,
     out: Path,
-    sources: dict[str, str],
+    sources: Mapping[str, str] = MappingProxyType({}),
     workers: int = 0,
     resume: bool = False,
     fresh: bool = False,
@@ -51,7 +53,7 @@ def run_build(
     return build
 
 
-def checked(catalog: Path, sources: dict[str, str]) -> Resolved:
+def checked(catalog: Path, sources: Mapping[str, str]) -> Resolved:
     """The catalog with everything that it names. Raises CatalogError with all problems where there is an error."""
     from medloom.flows.check import check, read_catalog, render_problems
 

@@ -61,9 +61,7 @@ def undisturbed(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return tree(out), time.monotonic() - began
 
 
-def killed_and_resumed(
-    catalog: Path, out: Path, workers: int, kills: int, longest: float, seed: int
-) -> dict[str, str]:
+def killed_and_resumed(catalog: Path, out: Path, workers: int, kills: int, longest: float, seed: int) -> dict[str, str]:
     moments = random.Random(seed)
     for _ in range(kills):
         run = build(catalog, out, workers)

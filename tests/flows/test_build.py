@@ -23,7 +23,8 @@ release: {licence: CC-BY-4.0, to: public}
 sources:
   - {use: bccd_voc, path: BCCD, limit: 60}
   - {use: dsb2018_nuclei, path: DSB, limit: 8}
-tasks: [caption, vqa.closed, vqa.single_choice, grounding.box, grounding.mask, counting, reasoning.box]
+  - {use: totalseg_ct, path: CT, views: {policy: largest_area, per_volume: 6}}
+tasks: [caption, vqa.open, grounding.box, grounding.mask, counting, reasoning.box]
 filters: [structure, geometry, image, text, prompt_answer, exact_duplicates, near_duplicates, balance]
 split: {by: patient, ratios: {train: 0.6, validation: 0.2, test: 0.2}, respect_published: true}
 shards: {rows: 20, max_mb: 100}
@@ -34,10 +35,13 @@ RUN_FACTS = {"report/index.html"}
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
-    """A catalog over a copy of two real sources, so that tests may touch their files."""
+    """A catalog over copies of real sources, so that tests may touch their files."""
     folder = tmp_path_factory.mktemp("cells")
     shutil.copytree(data_dir / "bccd_voc", folder / "BCCD")
     shutil.copytree(data_dir / "dsb2018_nuclei", folder / "DSB")
+    (folder / "CT").mkdir()
+    for name in ("example_ct_sm.nii.gz", "example_seg.nii.gz"):
+        shutil.copy(data_dir / "totalseg_ref" / name, folder / "CT" / name)
     (folder / "catalog.yaml").write_text(CATALOG)
     return folder / "catalog.yaml"
 
@@ -81,11 +85,11 @@ def test_every_config_loads_with_decoded_pictures(built: Path, tmp_path: Path) -
 
 
 def test_stored_pictures_are_the_source_files_own_bytes(built: Path, cells: Path) -> None:
-    shards = sorted((built / "data" / "grounding").glob("*.parquet"))
+    shards = sorted((built / "data" / "image_text").glob("*.parquet"))
     rows = [row for shard in shards for row in pq.read_table(shard, columns=["images", "views"]).to_pylist()]
     passed = [(row["images"][0]["bytes"], row["views"][0]) for row in rows if row["views"][0]["passthrough"]]
-    assert len(passed) >= 40
-    folder = {"bccd_voc": "BCCD", "dsb2018_nuclei": "DSB"}
+    assert len(passed) >= 60
+    folder = {"bccd_voc": "BCCD", "dsb2018_nuclei": "DSB", "totalseg_ct": "CT"}
     for data, view in passed:
         assert data == (cells.parent / folder[view["source"]] / view["source_file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == view["sha256"]
@@ -99,7 +103,9 @@ def test_no_sample_picture_or_patient_is_in_two_splits(built: Path) -> None:
 
 
 def test_published_splits_are_kept(built: Path, cells: Path) -> None:
-    lineage = pl.read_parquet(built / "lineage.parquet").filter(pl.col("source") == "bccd_voc", pl.col("filter").is_null())
+    lineage = pl.read_parquet(built / "lineage.parquet").filter(
+        pl.col("source") == "bccd_voc", pl.col("filter").is_null()
+    )
     names = {"train": "train", "val": "validation", "test": "test"}
     published = {
         key: split
@@ -107,7 +113,9 @@ def test_published_splits_are_kept(built: Path, cells: Path) -> None:
         for key in (cells.parent / f"BCCD/BCCD/ImageSets/Main/{file}.txt").read_text().split()
     }
     found = dict(lineage.select("sample", "split").iter_rows())
-    assert found and all(published[sample] == split for sample, split in found.items())
+    moved = {sample: (published[sample], split) for sample, split in found.items() if published[sample] != split}
+    # Two neighbouring fields of one smear look alike, and are published in two splits: the stricter one has both.
+    assert len(found) >= 50 and moved == {"BloodImage_00038": ("train", "validation")}
 
 
 def test_the_lock_names_every_file_and_its_digest(built: Path) -> None:

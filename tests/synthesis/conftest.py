@@ -97,7 +97,9 @@ def make_scene() -> SceneMaker:
             complete=complete,
             points=points,
             volumes=volumes,
-            region_fact=Fact(concept="", predicate="region", polarity="absent", file="masks/a.png", pointer="masks/a.png"),
+            region_fact=Fact(
+                concept="", predicate="region", polarity="absent", file="masks/a.png", pointer="masks/a.png"
+            ),
         )
 
     return make

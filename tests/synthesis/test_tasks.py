@@ -75,7 +75,9 @@ def test_every_record_hangs_together(blood, chest, lesion, context) -> None:
     for record in records:
         asked, said = record.turns
         assert asked.text.count("<image>") == 1 == len(record.views) and asked.role == "user" and said.text
-        assert not re.search(r"[{}]\w|\bNone\b|\b[a-z]+_[a-z]+\b", re.sub(r'"(bbox|point)_2d"', "", said.text + asked.text))
+        assert not re.search(
+            r"[{}]\w|\bNone\b|\b[a-z]+_[a-z]+\b", re.sub(r'"(bbox|point)_2d"', "", said.text + asked.text)
+        )
         assert record.evidence and all(0 <= place.fact < len(record.evidence) for place in record.places)
         for place in record.places:
             assert place.concept in record.concepts
@@ -107,7 +109,12 @@ def test_an_uncounted_concept_is_not_counted(make_scene, disc, context) -> None:
 
 
 def test_a_closed_question_is_never_asked_of_what_is_uncertain_and_is_balanced(make_scene, context) -> None:
-    labels = {"pneumonia": "present", "lung_nodule": "uncertain", "cardiomegaly": "absent", "pleural_effusion": "absent"}
+    labels = {
+        "pneumonia": "present",
+        "lung_nodule": "uncertain",
+        "cardiomegaly": "absent",
+        "pleural_effusion": "absent",
+    }
     records = made("vqa.closed", make_scene(labels=labels), context)
     assert Counter(record.polarity for record in records) == {"present": 1, "absent": 1}
     assert all("lung_nodule" not in record.concepts for record in records)
@@ -238,7 +245,11 @@ def test_a_side_of_the_patient_is_said_only_with_orientation_and_a_sided_structu
 
     def sides(**fields: object) -> list[str]:
         scene = make_scene(instances=(lung, nodule), complete=frozenset({"lung_nodule"}), **fields)
-        return [r.answer.text for r in made("vqa.open", scene, context, per_picture=20) if r.template.startswith("vqa.open.side")]
+        return [
+            r.answer.text
+            for r in made("vqa.open", scene, context, per_picture=20)
+            if r.template.startswith("vqa.open.side")
+        ]
 
     assert sides(orientation=("L", "P")) == ["on the patient's left side"]
     assert sides() == []

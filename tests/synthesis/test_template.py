@@ -21,7 +21,9 @@ def test_every_template_is_faultless_and_varied(book) -> None:
     assert len(book) >= 25
     for template in book:
         assert faults(template) == []
-        assert len(template.prompts) >= (8 if template.id.startswith("caption") and "knowledge" not in template.id else 5)
+        assert len(template.prompts) >= (
+            8 if template.id.startswith("caption") and "knowledge" not in template.id else 5
+        )
 
 
 @pytest.mark.parametrize(
