@@ -21,6 +21,6 @@ def load_vocabulary() -> Vocabulary:
     for page in sorted(pages, key=lambda page: page.name):
         try:
             concepts += entries.validate_python(yaml.load(page.read_text("utf-8"), Loader=yaml.CSafeLoader))
-        except ValidationError as error:
+        except (ValidationError, yaml.YAMLError) as error:
             raise MedloomError(f"catalogs/vocab/{page.name}: {error}") from error
     return Vocabulary(concepts)
