@@ -52,7 +52,9 @@ def _leave(error: Exception, code: int) -> NoReturn:
 def build(
     catalog: CatalogFile,
     out: Out,
-    workers: Annotated[int, typer.Option(min=0, help="Ray workers; 0 builds in this process, without Ray.")] = -1,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Ray workers, one per core by default; 0 builds in this process.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with, or bring up to date, what is in --out.")
     ] = False,
@@ -74,7 +76,7 @@ def check(catalog: CatalogFile, source: Sources = None) -> None:
     from medloom.flows.check import render_problems
 
     problems = find_problems(catalog, _pairs(source))
-    print(render_problems(problems))
+    print(render_problems(problems) or f"{catalog}: no mistake found")
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(EXIT_WRONG)
 
@@ -131,17 +133,13 @@ def _pairs(entries: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _workers(asked: int) -> int:
+def _workers(asked: int | None) -> int:
     """One worker for each core that this process may use, unless a number was asked for."""
     import os
 
-    return (
-        asked
-        if asked >= 0
-        else len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    if asked is not None:
+        return asked
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":
