@@ -16,29 +16,31 @@ if TYPE_CHECKING:
     from medloom.flows.build import Build
 
 MOST = 60
-PER_TASK_AND_SOURCE = 2
 
 
 def examples_of(build: Build) -> tuple[Example, ...]:
-    """At most MOST kept records: the first by id of each task and source, tasks in the catalog's order."""
+    """At most MOST kept records, equally many of each task and its sources in turn; tasks in the catalog's order."""
     assert build.decisions is not None
     order = {name: position for position, (name, _, _) in enumerate(build.tasks)}
-    chosen = (
-        build.decisions.kept.group_by("task", "source")
-        .agg(pl.all().sort_by("id").head(PER_TASK_AND_SOURCE))
-        .explode(pl.exclude("task", "source"), empty_as_null=False)
-        .with_columns(rank=pl.col("id").rank("ordinal").over("task", "source"))
-        .with_columns(place=pl.col("task").replace_strict(order, default=len(order)))
-        .sort("rank", "place", "source")
-        .head(MOST)
-        .sort("place", "source", "id")
+    in_turn = (
+        build.decisions.kept.sort("id")
+        .with_columns(turn=pl.col("id").rank("ordinal").over("task", "source"))
+        .sort("turn", "id")
+        .with_columns(rank=pl.int_range(pl.len()).over("task"))  # every source of a task before any comes again
     )
-    return tuple(_example(build, row["unit"], row["row"]) for row in chosen.iter_rows(named=True))
+    tasks = in_turn["task"].n_unique()
+    chosen = (
+        in_turn.filter(pl.col("rank") < max(1, MOST // tasks))
+        .with_columns(place=pl.col("task").replace_strict(order, default=len(order)))
+        .sort("place", "rank")
+        .head(MOST)
+    )
+    return tuple(_example(build, row["unit"], row["row"], row["split"]) for row in chosen.iter_rows(named=True))
 
 
-def _example(build: Build, number: int, row: int) -> Example:
+def _example(build: Build, number: int, row: int, split: str) -> Example:
     unit = open_unit(build.places[number])
-    record = msgspec.convert(unit.records[row].as_py(), Record)
+    record = msgspec.convert({**unit.records[row].as_py(), "split": split}, Record)
     rows = {view: place for place, view in enumerate(unit.views.field("id").to_pylist())}
     shown = [unit.views[rows[view]].as_py() for view in record.views]
     views = tuple(msgspec.convert(view, View) for view in shown)

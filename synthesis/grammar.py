@@ -12,7 +12,9 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def indefinite(concept: Concept) -> str:
-    """The concept's name with "a" or "an", or bare where it takes no article."""
+    """The concept's name with "a" or "an"; with "the" where a body has one of it; bare where it takes none."""
+    if concept.kind in ("organ", "structure") and not concept.countable:
+        return definite(concept)
     return concept.name if concept.mass else f"{article(concept.name)} {concept.name}"
 
 

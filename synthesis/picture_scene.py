@@ -103,7 +103,7 @@ def _is_dicom(data: bytes, file: str) -> bool:
 def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
     stated = stage.acquisition.window
     window = None if stated is None else Window(*stated, how="stated")
-    prepared = prepare(data, stage.origin.pictures, window)
+    prepared = prepare(data, stage.origin.pictures, window, sha256)
     orientation = prepared.exif_orientation
     _check_stated_size(media, prepared, orientation)
     spacing = _scaled(stage.acquisition.spacing_mm, prepared)

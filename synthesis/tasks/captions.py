@@ -64,7 +64,7 @@ class Caption(Task):
             evidence,
             concepts=tuple(said),
             texts=texts,
-            answer=Answer(text=texts[0], variants=texts[1:]),
+            answer=Answer(text=texts[0]),
         )
 
 

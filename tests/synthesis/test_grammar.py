@@ -20,6 +20,12 @@ def test_articles_follow_the_sound(words, expected) -> None:
     assert article(words) == expected
 
 
+def test_what_a_body_has_one_of_takes_the() -> None:
+    liver = Concept(id="l", name="liver", plural="livers", kind="organ", countable=False)
+    kidney = Concept(id="k", name="kidney", plural="kidneys", kind="organ")
+    assert (indefinite(liver), indefinite(kidney)) == ("the liver", "a kidney")
+
+
 def test_phrases() -> None:
     assert indefinite(CELL) == "a red blood cell" and indefinite(MASS) == "pneumonia" == definite(MASS)
     assert [counted(CELL, count) for count in (0, 1, 3, 13)] == [
