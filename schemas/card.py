@@ -128,6 +128,11 @@ class SourceCard(_Part):
     connectivity: Literal["full", "face"] = "full"
     """Which neighbours make one component of a mask."""
     min_area: AreaRule = AreaRule()
+    components: Literal["objects", "pieces"] = "pieces"
+    """What the connected components of a mask are where it doesn't show one object: objects of their own, which may be
+    counted, or pieces of which several may belong to one object."""
+    labels_of: Literal["picture", "patient"] = "picture"
+    """Whether labels say what the picture shows, or are the patient's diagnosis, which the picture need not show."""
     """Components below are no objects."""
     fingerprint: Literal["content", "stat"] = "content"
     """Whether a changed file is told by its bytes, or by size and time where hashing is too dear."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -83,6 +83,7 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
         judged=stage.judged,
         instances=instances,
         complete=complete,
+        labels_of_patient=stage.origin.card.labels_of == "patient",
         region_fact=region_fact("", pointer.split("#", 1)[0], pointer, None, "absent") if complete else None,
     )
 
@@ -204,7 +205,14 @@ def _of_region(region: Region, media: Media, stage: Stage, canvas: Canvas) -> li
         return [_box_instance(_upright(region.box, media, canvas), concept, fact, canvas)]
     rule = stage.origin.card.min_area
     connectivity = 8 if stage.origin.card.connectivity == "full" else 4
-    make = partial(_mask_instances, canvas=canvas, rule_px=rule.px, rule_mm2=rule.mm2, connectivity=connectivity)
+    make = partial(
+        _mask_instances,
+        canvas=canvas,
+        rule_px=rule.px,
+        rule_mm2=rule.mm2,
+        connectivity=connectivity,
+        objects=stage.origin.card.components == "objects",
+    )
     found: list[Instance] = []
     for name, mask, detail in _masks(region, stage, canvas):
         concept = stage.naming.concept(name)
@@ -288,6 +296,7 @@ def _mask_instances(
     rule_mm2: float,
     connectivity: int,
     whole: bool,
+    objects: bool,
 ) -> list[Instance]:
     """Instances of one mask: the mask itself where it is one object, else its components above the area rule."""
     import msgspec
@@ -312,7 +321,7 @@ def _mask_instances(
         numbered = fact if whole else msgspec.structs.replace(fact, pointer=f"{fact.pointer};component={number}")
         made = instance_of(part, corner, concept, numbered, canvas)
         if made is not None:
-            found.append(made)
+            found.append(replace(made, whole_object=whole or objects))
     return found
 
 

@@ -30,7 +30,8 @@ class Instance:
     `box` (half-open xyxy), `rle` and `centroid` (x, y) are in stored pixels of the view; `box` is the box of `rle`
     where there is one. `native_mask` is the object's crop in native pixels with `native_spacing_mm` (down, right),
     for measuring. `component` numbers the 3D component that it is a section of; `largest_section` says that no other
-    slice of that component has a larger area. `volume_mm3` is that of the whole 3D component.
+    slice of that component has a larger area. `volume_mm3` is that of the whole 3D component. `whole_object` is false
+    where the instance may be a piece of an object: it isn't counted then.
     """
 
     concept: str
@@ -44,6 +45,7 @@ class Instance:
     component: int | None = None
     largest_section: bool = True
     volume_mm3: float | None = None
+    whole_object: bool = True
 
     def mask(self) -> NDArray[np.bool_] | None:
         """H×W mask in stored pixels, or None where the source has boxes only."""
@@ -99,8 +101,14 @@ class Scene:
     complete: frozenset[str] = frozenset()
     points: tuple[Point, ...] = ()
     volumes: tuple[WholeVolume, ...] = ()
+    labels_of_patient: bool = False
+    """Labels are the patient's diagnosis: nothing is said of what the picture shows because of them."""
     region_fact: Fact | None = field(default=None)
     """Proves absence: the annotation in which a complete concept has no instance."""
+
+    def countable(self, concept: str) -> bool:
+        """Whether the number of instances in the picture is known: all are there, and each is one object."""
+        return concept in self.complete and all(one.whole_object for one in self.by_concept.get(concept, ()))
 
     @cached_property
     def by_concept(self) -> dict[str, tuple[Instance, ...]]:

@@ -9,7 +9,7 @@ from medloom.schemas.sample import Polarity
 from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.compose import absence
 from medloom.synthesis.grammar import article
-from medloom.synthesis.scene import Scene
+from medloom.synthesis.scene import Scene, Stated
 from medloom.synthesis.task import Census
 
 MODALITIES = {
@@ -54,6 +54,11 @@ def picture_words(scene: Scene) -> str:
     return f"{article(words)} {words}{place}"
 
 
+def diagnoses(scene: Scene) -> list[Stated]:
+    """Labels that are the patient's and not the picture's, where they are present."""
+    return [one for one in scene.labels if scene.labels_of_patient and one.polarity == "present"]
+
+
 def acquisition_facts(scene: Scene) -> list[Fact]:
     """What proves `picture_words`."""
     known, view = scene.view.acquisition, scene.view
@@ -75,7 +80,7 @@ def present(scene: Scene, vocabulary: Vocabulary) -> dict[str, list[Fact]]:
     """Concepts that the picture shows with all facts that say so, sorted; a label first, then instances in order."""
     found: dict[str, list[Fact]] = {}
     for stated in scene.labels:
-        if stated.polarity == "present":
+        if stated.polarity == "present" and not scene.labels_of_patient:
             found.setdefault(stated.concept, []).append(stated.fact)
     for instance in scene.instances:
         found.setdefault(instance.concept, []).append(instance.fact)
@@ -89,8 +94,9 @@ def judged(scene: Scene, vocabulary: Vocabulary, census: Census) -> Iterator[tup
     is one that a label denies and a region shows.
     """
     shown = {concept: facts[0] for concept, facts in present(scene, vocabulary).items()}
-    unsure = {stated.concept for stated in scene.labels if stated.polarity == "uncertain"}
-    denied = {stated.concept: stated.fact for stated in scene.labels if stated.polarity == "absent"}
+    stated_here = () if scene.labels_of_patient else scene.labels
+    unsure = {stated.concept for stated in stated_here if stated.polarity == "uncertain"}
+    denied = {stated.concept: stated.fact for stated in stated_here if stated.polarity == "absent"}
     somewhere = sorted({*census.labels, *census.regions})
     for concept in sorted({*shown, *somewhere} - unsure):
         if vocabulary[concept].kind not in SAID_OF_FINDINGS or (concept in shown and concept in denied):

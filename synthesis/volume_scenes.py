@@ -198,6 +198,7 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         judged=stage.judged,
         instances=tuple(sorted(instances, key=lambda one: (one.box[1], one.box[0], one.concept, one.box))),
         complete=complete if pointer else frozenset(),
+        labels_of_patient=stage.origin.card.labels_of == "patient",
         points=tuple(_points(scan, geometry, canvas)),
         volumes=tuple(_volumes(scan.structures)),
         region_fact=None if pointer is None else region_fact("", pointer.split("#", 1)[0], pointer, None, "absent"),
@@ -216,6 +217,7 @@ def _sections(
     cut, _ = slice_of(structure.whole(), scan.volume.affine, plane, index)
     areas = structure.areas(axis)
     rule = stage.origin.card.min_area
+    objects = stage.origin.card.components == "objects"
     for number in (int(value) for value in np.unique(cut) if value):
         largest = int(areas[number - 1].argmax()) == geometry.native_index
         volume = None if structure.voxel_mm3 is None else float(structure.sizes[number - 1] * structure.voxel_mm3)
@@ -229,7 +231,7 @@ def _sections(
             made = instance_of(part.mask, corner, structure.concept, fact, canvas)
             if made is not None:
                 whole = largest and len(parts) == 1
-                yield replace(made, component=number, largest_section=whole, volume_mm3=volume)
+                yield replace(made, component=number, largest_section=whole, volume_mm3=volume, whole_object=objects)
 
 
 def _volumes(structures: Iterable[Structure]) -> Iterator[WholeVolume]:

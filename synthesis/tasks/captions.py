@@ -9,12 +9,13 @@ from pydantic import Field
 
 from medloom.schemas.identity import pick
 from medloom.schemas.record import Answer, Config, Fact, Record
+from medloom.schemas.vocabulary import Concept
 from medloom.synthesis.compose import boxed, compose, record_key
 from medloom.synthesis.grammar import counted, indefinite, listed
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import acquisition_facts, picture_words, present
+from medloom.synthesis.told import acquisition_facts, diagnoses, picture_words, present
 
 
 class CaptionParams(TaskParams):
@@ -41,7 +42,11 @@ class Caption(Task):
         shown = present(scene, context.vocabulary)
         picture = picture_words(scene)
         said = list(shown)[: self.params.concepts]
-        evidence = acquisition_facts(scene) + [fact for concept in said for fact in shown[concept]]
+        known = [one for one in diagnoses(scene) if context.vocabulary[one.concept].kind == "finding"]
+        if known:
+            picture += f" of a patient with {listed([indefinite(context.vocabulary[one.concept]) for one in known])}"
+        evidence = acquisition_facts(scene) + [one.fact for one in known]
+        evidence += [fact for concept in said for fact in shown[concept]]
         if not evidence:
             return
         key = record_key(self, scene)
@@ -62,7 +67,7 @@ class Caption(Task):
             key,
             first,
             evidence,
-            concepts=tuple(said),
+            concepts=(*said, *(one.concept for one in known)),
             texts=texts,
             answer=Answer(text=texts[0]),
         )
@@ -71,9 +76,15 @@ class Caption(Task):
 def _said(concept: str, scene: Scene, context: Context) -> str:
     meant = context.vocabulary[concept]
     instances = scene.by_concept.get(concept, ())
-    if meant.countable and concept in scene.complete and instances:
+    if meant.countable and scene.countable(concept) and instances:
         return counted(meant, len(instances))
-    return meant.plural if len(instances) > 1 and meant.countable else indefinite(meant)
+    return several(meant, scene)
+
+
+def several(meant: Concept, scene: Scene) -> str:
+    """In the plural where more than one object is known, else "a" or "the"."""
+    objects = [one for one in scene.by_concept.get(meant.id, ()) if one.whole_object]
+    return meant.plural if len(objects) > 1 and meant.countable else indefinite(meant)
 
 
 class KnowledgeParams(TaskParams):
@@ -108,7 +119,7 @@ class KnowledgeCaption(Task):
                 pointer=f"catalogs/vocab#{concept}",
             )
             instances = scene.by_concept.get(concept, ())
-            name = meant.plural if len(instances) > 1 and meant.countable else indefinite(meant)
+            name = several(meant, scene)
             key = record_key(self, scene, concept)
             wording = context.templates[self.name].render(key, {"concept": name, "definition": meant.definition})
             yield compose(

@@ -87,6 +87,8 @@ class SingleChoice(Task):
             if len(right) != 1 or any(polarity == "uncertain" for _, polarity, _ in group):
                 continue
             meant, fact = right[0]
+            if scene.labels_of_patient and meant.kind == "quality":
+                continue  # "no finding" is no diagnosis
             key = record_key(self, scene, meant.id)
             wrong = distractors(meant.id, absent, context.vocabulary, self.params.options - 1, key)
             if len(wrong) < 2:
@@ -94,8 +96,11 @@ class SingleChoice(Task):
             options = options_of([meant.id], wrong, context.vocabulary, key)
             said, answer = chosen(options)
             denied = {stated.concept: stated.fact for stated in scene.labels if stated.polarity == "absent"}
-            slots = {"kind": asked, "options": option_lines(options), "choice": said}
-            wording = context.templates[self.name].render(key, slots)
+            slots = {"options": option_lines(options), "choice": said}
+            if scene.labels_of_patient:
+                wording = context.templates["vqa.single_choice.patient"].render(key, slots)
+            else:
+                wording = context.templates[self.name].render(key, {**slots, "kind": asked})
             yield compose(
                 self, scene, key, wording, [fact, *(denied[concept] for concept in sorted(wrong))], form="single",
                 concepts=(meant.id,), options=options, answer=answer,

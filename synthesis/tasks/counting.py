@@ -53,7 +53,7 @@ class Counting(Task):
         some = [
             (concept, found, [one.fact for one in found])
             for concept, found in scene.by_concept.items()
-            if concept in scene.complete and len(found) <= self.params.instances
+            if scene.countable(concept) and len(found) <= self.params.instances
         ]
         none: list[tuple[str, tuple[Instance, ...], list[Fact]]] = []
         if self.params.nothing:

@@ -120,7 +120,7 @@ def _rung(meant: Concept, found: tuple[Instance, ...], scene: Scene, key: str) -
     rungs = ["name"]
     if one is not None:
         rungs += ["size", "place"] + (["shape"] if one.native_mask is not None else [])
-    elif meant.countable:
+    elif meant.countable and scene.countable(meant.id):
         rungs.append("count")
     if meant.definition:
         rungs.append("definition")

@@ -120,7 +120,7 @@ def _of_acquisition(scene: Scene) -> Iterator[Asked]:
 
 def _of_labels(scene: Scene, context: Context) -> Iterator[Asked]:
     """The finding where exactly one of its kind is present and every other of the source is judged absent."""
-    for kind in SAID_OF_FINDINGS:
+    for kind in () if scene.labels_of_patient else SAID_OF_FINDINGS:
         group = [stated for stated in scene.labels if context.vocabulary[stated.concept].kind == kind]
         right = [stated for stated in group if stated.polarity == "present"]
         if len(right) != 1 or len(group) < 2 or any(stated.polarity == "uncertain" for stated in group):

@@ -159,6 +159,7 @@ def _reason(meant: Concept, found: Sequence[Instance], scene: Scene) -> str:
     """Where the instances lie, in the words of the 3×3 grid, each place once."""
     width, height = scene.view.width, scene.view.height
     places = list(dict.fromkeys(place(one.centroid, width, height).grid for one in found))
-    name = sentence(indefinite(meant)) if len(found) == 1 or not meant.countable else f"{len(found)} {meant.plural}"
-    verb = "lies" if len(found) == 1 or not meant.countable else "lie"
+    several = len(found) > 1 and meant.countable and scene.countable(meant.id)
+    name = f"{len(found)} {meant.plural}" if several else sentence(indefinite(meant))
+    verb = "lie" if several else "lies"
     return f"{name} {verb} in the {listed(places)} of the picture."

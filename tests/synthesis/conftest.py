@@ -72,6 +72,7 @@ def make_scene() -> SceneMaker:
         key: str = "s1",
         points: tuple = (),
         volumes: tuple = (),
+        labels_of_patient: bool = False,
         acquisition: Acquisition = Acquisition(),
         derivation: Derivation = Derivation(),
         **fields: object,
@@ -96,6 +97,7 @@ def make_scene() -> SceneMaker:
             instances=ordered,
             complete=complete,
             points=points,
+            labels_of_patient=labels_of_patient,
             volumes=volumes,
             region_fact=Fact(
                 concept="", predicate="region", polarity="absent", file="masks/a.png", pointer="masks/a.png"

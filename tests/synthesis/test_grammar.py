@@ -13,7 +13,8 @@ MASS = Concept(id="m", name="pneumonia", plural="pneumonias", kind="finding", ma
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("effusion", "an"), ("liver", "a"), ("MR slice", "an"), ("CT slice", "a"), ("X-ray", "an"), ("ultrasound picture", "an"),
+    [("effusion", "an"), ("liver", "a"), ("MR slice", "an"), ("CT slice", "a"), ("X-ray", "an"),
+     ("ultrasound picture", "an"),
      ("unilateral effusion", "a"), ("uterus", "a"), ("axial CT slice", "an"), ("L1 vertebra", "an"), ("OCT", "an")],
 )  # fmt: skip
 def test_articles_follow_the_sound(words, expected) -> None:

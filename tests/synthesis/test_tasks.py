@@ -285,6 +285,26 @@ def test_reasoned_answers_come_in_all_four_forms_and_agree(make_scene, disc, con
     assert set(forms) == {"open", "closed", "single", "multiple"}
 
 
+def test_pieces_of_a_mask_are_not_counted_as_objects(make_scene, disc, context) -> None:
+    pieces = tuple(disc("liver_lesion", xy, whole_object=False) for xy in ((40, 40), (120, 90)))
+    scene = make_scene(instances=pieces, complete=frozenset({"liver_lesion"}))
+    assert made("counting", scene, context) == []
+    (caption,) = made("caption", scene, context)
+    assert "a liver lesion" in caption.texts[0].lower() and "lesions" not in caption.texts[0]
+    assert len(made("grounding.box", scene, context)[0].places) == 2
+
+
+def test_a_diagnosis_is_not_said_to_be_seen(make_scene, context) -> None:
+    labels = {"pneumonia": "present", "cardiomegaly": "absent", "lung_nodule": "absent", "pleural_effusion": "absent"}
+    scene = make_scene(labels=labels, labels_of_patient=True, acquisition=Acquisition(modality="xray"))
+    (caption,) = made("caption", scene, context)
+    assert all("of a patient with pneumonia" in text for text in caption.texts)
+    assert made("vqa.closed", scene, context) == [] == made("vqa.multiple_choice", scene, context)
+    assert not any("finding" in r.template for r in made("vqa.open", scene, context, per_picture=9))
+    (choice,) = made("vqa.single_choice", scene, context)
+    assert "diagnos" in choice.turns[0].text and "show" not in choice.turns[0].text
+
+
 def test_knowledge_captions_cite_their_definition(chest, context) -> None:
     (record,) = made("caption.knowledge", chest, context)
     definition = context.vocabulary["pneumonia"].definition
