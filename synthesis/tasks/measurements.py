@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -13,7 +15,7 @@ from medloom.schemas.record import Answer, Config, Measurement, Record
 from medloom.schemas.vocabulary import Kind
 from medloom.synthesis.compose import boxed, compose, record_key
 from medloom.synthesis.grammar import definite, millimetres
-from medloom.synthesis.scene import Instance, Point, Scene
+from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
 from medloom.synthesis.task import Context, Task, TaskParams
 
 AREA_METHOD = "pixel count times pixel area"
@@ -68,9 +70,8 @@ class Size(Task):
         for one in sections[: self.params.per_picture]:
             assert one.native_mask is not None
             meant = context.vocabulary[one.concept]
-            axes, ellipse = feret(one.native_mask, one.native_spacing_mm), ellipse_axes(
-                one.native_mask, one.native_spacing_mm
-            )  # fmt: skip
+            axes = feret(one.native_mask, one.native_spacing_mm)
+            ellipse = ellipse_axes(one.native_mask, one.native_spacing_mm)
             key = record_key(self, scene, one.concept)
             slots = {
                 "the_concept": definite(meant),
@@ -129,18 +130,31 @@ class Volume(Task):
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         shown = {one.concept for one in scene.instances if one.largest_section and one.component == 1}
-        whole = [volume for volume in scene.volumes if volume.concept in shown and volume.concept in scene.complete
-                 and context.vocabulary[volume.concept].kind in self.params.kinds]  # fmt: skip
+        whole = [
+            volume
+            for volume in scene.volumes
+            if volume.concept in shown
+            and volume.concept in scene.complete
+            and context.vocabulary[volume.concept].kind in self.params.kinds
+        ]
         for volume in shuffled(whole, scene.view.id, self.name)[: self.params.per_picture]:
             key = record_key(self, scene, volume.concept)
             text = f"{volume.mm3 / 1000:.1f} ml" if volume.mm3 >= 1000 else f"{volume.mm3:.0f} mm³"
-            slots = {"the_concept": definite(context.vocabulary[volume.concept]), "volume": text}
+            slots = {"whole": _whole(volume, scene, context), "volume": text}
             wording = context.templates[self.name].render(key, slots)
             yield compose(
                 self, scene, key, wording, [volume.fact], form="numeric", concepts=(volume.concept,),
                 answer=Answer(text=text, number=volume.mm3, unit="mm3"),
                 measurements=(_measured("volume", volume.mm3, "mm3", VOLUME_METHOD),),
             )  # fmt: skip
+
+
+def _whole(volume: WholeVolume, scene: Scene, context: Context) -> str:
+    """What the volume is that of: "the liver"; of what may be several, "the liver lesion" only where one is all."""
+    meant = context.vocabulary[volume.concept]
+    one = next(one for one in scene.by_concept[volume.concept] if one.component == 1)
+    alone = one.volume_mm3 is not None and math.isclose(one.volume_mm3, volume.mm3)
+    return definite(meant) if alone or not meant.countable else f"all {meant.plural} together"
 
 
 class DistanceParams(TaskParams):
@@ -162,7 +176,7 @@ class Distance(Task):
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         if scene.view.spacing_mm is None:
             return
-        points = sorted(scene.points, key=lambda point: point.concept)
+        points = named_points(scene)
         pairs = [(one, other) for number, one in enumerate(points) for other in points[number + 1 :]]
         for one, other in shuffled(pairs, scene.view.id, self.name)[: self.params.per_picture]:
             value = distance_mm(one.xy, other.xy, scene.view.spacing_mm)
@@ -194,13 +208,15 @@ class Angle(Task):
     params: AngleParams
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
-        points = {point.concept: point for point in scene.points}
+        points = {point.concept: point for point in named_points(scene)}
         for lines in self.params.lines:
             corners = [points.get(concept) for line in lines for concept in line]
             if scene.view.spacing_mm is None or any(corner is None for corner in corners):
                 continue
             known = [corner for corner in corners if corner is not None]
             first, second = (known[0].xy, known[1].xy), (known[2].xy, known[3].xy)
+            if first[0] == first[1] or second[0] == second[1]:
+                continue  # a line of no length has no direction
             value = angle_deg(first, second, scene.view.spacing_mm)
             key = record_key(self, scene, lines)
             text = f"{value:.1f}°"
@@ -216,6 +232,12 @@ class Angle(Task):
                 concepts=tuple(point.concept for point in known), answer=Answer(text=text, number=value, unit="deg"),
                 measurements=(_measured("angle", value, "deg", ANGLE_METHOD),),
             )  # fmt: skip
+
+
+def named_points(scene: Scene) -> list[Point]:
+    """Landmarks by concept, sorted, of which the picture has one each: of two with one name none is "the" one."""
+    times = Counter(point.concept for point in scene.points)
+    return sorted((point for point in scene.points if times[point.concept] == 1), key=lambda point: point.concept)
 
 
 def _named(point: Point, context: Context) -> str:

@@ -8,9 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from medloom.schemas.identity import pick, shuffled
-from medloom.schemas.record import Answer, Config, Fact, Place, Record
-from medloom.schemas.vocabulary import Vocabulary
-from medloom.synthesis.compose import absence, compose, record_key
+from medloom.schemas.record import Answer, Config, Place, Record
+from medloom.synthesis.compose import compose, record_key
+from medloom.synthesis.elsewhere import elsewhere
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.tasks.choices import chosen, distractors, option_lines, options_of
@@ -52,8 +52,8 @@ class RegionPrompt(Task):
         meant = context.vocabulary[one.concept]
         key = record_key(self, scene, one.concept, one.box)
         words, given = _given(one, key)
-        elsewhere = proved_elsewhere(one, scene, context)
-        wrong = distractors(meant.id, sorted(elsewhere), context.vocabulary, self.params.options - 1, key)
+        proved = elsewhere(meant.id, one.box, scene, context.census, context.vocabulary)
+        wrong = distractors(meant.id, sorted(proved), context.vocabulary, self.params.options - 1, key)
         if len(wrong) < 2 or pick(2, "form", key):
             slots = {"region": words, "finding": f"{sentence(meant.name)}."}
             wording = context.templates["grounding.region.open"].render(key, slots)
@@ -66,44 +66,9 @@ class RegionPrompt(Task):
         slots = {"region": words, "options": option_lines(options), "choice": said}
         wording = context.templates["grounding.region.single"].render(key, slots)
         return compose(
-            self, scene, key, wording, [one.fact, *(elsewhere[concept] for concept in sorted(wrong))], form="single",
+            self, scene, key, wording, [one.fact, *(proved[concept] for concept in sorted(wrong))], form="single",
             concepts=(meant.id,), options=options, answer=answer, places=(given,),
         )  # fmt: skip
-
-
-def proved_elsewhere(one: Instance, scene: Scene, context: Context) -> dict[str, Fact]:
-    """Concepts of the source that are not at `one`, with the fact that shows it.
-
-    Each is complete in this picture and has no instance that touches the box; none is part of the other's organ.
-    """
-    found: dict[str, Fact] = {}
-    for concept in context.census.regions:
-        instances = scene.by_concept.get(concept, ())
-        if concept == one.concept or _same_organ(concept, one.concept, context.vocabulary):
-            continue
-        if not instances:
-            fact = absence(scene, concept)
-        elif concept in scene.complete and not any(overlaps(one.box, other.box) for other in instances):
-            fact = instances[0].fact
-        else:
-            fact = None
-        if fact is not None:
-            found[concept] = fact
-    return found
-
-
-def _same_organ(one: str, other: str, vocabulary: Vocabulary) -> bool:
-    """One is in the other: a lesion of the liver and the liver are both right at the lesion."""
-    organs = {one: vocabulary[one].organ, other: vocabulary[other].organ}
-    return any(
-        vocabulary.related(organ, whole) for part, whole in ((one, other), (other, one))
-        if (organ := organs[part]) is not None
-    )  # fmt: skip
-
-
-def overlaps(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    """Whether two half-open boxes share any area."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _given(one: Instance, key: str) -> tuple[str, Place]:
