@@ -54,18 +54,19 @@ def film(chest: Chest, visit: int, clinic_seed: int, portable: bool) -> Film:
         masks[f"lung_{side}"] = field
     seen, patches = _lesions(chest, visit, plate, air, draw)
     masks.update({key: mask & (masks["lung_left"] | masks["lung_right"]) for key, mask in patches.items()})
-    water = _water(chest, x, z) - 0.8 * (air["left"] + air["right"] - filled) + seen
+    reach = float(draw.uniform(0.94, 1.2))
+    water = _water(chest, reach, x, z) - 0.8 * (air["left"] + air["right"] - 0.9 * filled) + seen
     dense = tuple(strand for strand in chest.scene.strands if strand.value > 100)
-    water += 2.0 * shadow((*dense, *arms()), plate)
+    water += 2.0 * shadow((*dense, *(strand.moved((reach, 1.0, 1.0)) for strand in arms())), plate)
     return Film(_shown(water, draw, portable), plate, masks, volumes, _ratio(masks, heart))
 
 
 def _plate(draw: np.random.Generator, portable: bool) -> Plate:
     """Detectors and habits differ: size of the film, of its pixels, and where the patient stands before it."""
     width, height = ((512, 512), (480, 544), (544, 512))[int(draw.integers(3))]
-    across_mm, tilt = float(draw.uniform(345, 435)), 4.0 if portable else 2.5
-    far = min(24.0, across_mm / 2 - 162)  # both lungs stay on the film
-    x, z = float(draw.uniform(-far, far)), 106 + float(draw.uniform(-22, 18))
+    across_mm, tilt = float(draw.uniform(345, 460)), 5.0 if portable else 3.5
+    far = min(34.0, across_mm / 2 - 162)  # both lungs stay on the film
+    x, z = float(draw.uniform(-far, far)), 106 + float(draw.uniform(-26, 20))
     return Plate((width, height), round(across_mm / width, 3), (x, z), float(draw.uniform(-tilt, tilt)))
 
 
@@ -88,11 +89,11 @@ def _solid(chest: Chest) -> list[Shape]:
     return found + [part.shape for part in chest.scene.parts if part.role in ("mediastinum", "left_dome")]
 
 
-def _water(chest: Chest, x: Floats, z: Floats) -> Floats:
-    """mm of water that weaken the rays as much as the body does, were it without lungs and ribs."""
+def _water(chest: Chest, reach: float, x: Floats, z: Floats) -> Floats:
+    """mm of water as heavy as the body along each ray, were it without lungs and ribs; `reach` spreads the arms."""
     body = [part.shape for part in chest.scene.parts if part.role == "body"]
-    limbs: list[Shape] = [organs.ARM_RIGHT, organs.ARM_RIGHT.mirrored()]
-    total = covered([shape.chord(x, z) for shape in (*body, *limbs)])
+    arm = organs.ARM_RIGHT.scaled((reach, 1.0, 1.0))
+    total = covered([shape.chord(x, z) for shape in (*body, arm, arm.mirrored())])
     for part in chest.scene.parts:
         start, end = (
             part.shape.chord(x, z) if part.role in ("gas", "airway") or part.concept == "vertebral_column" else (0, 0)
@@ -159,7 +160,7 @@ def _shown(water: Floats, draw: np.random.Generator, portable: bool) -> NDArray[
     grey += 0.012 * _clouds(draw, grey.shape, 0.6) * (1.7 if portable else 1.0) + 0.006 * _clouds(draw, grey.shape, 6.0)
     low, high = np.percentile(grey, [1.0, 99.7])
     shown = np.clip((grey - low) / (high - low), 0, 1) ** float(draw.uniform(0.85, 1.35))
-    top, left, bottom, right = (int(value) for value in np.maximum(draw.integers(-14, 16, 4), 0))
+    top, left, bottom, right = (int(value) for value in np.maximum(draw.integers(-24, 34, 4), 0))
     height, width = shown.shape
     open_field = np.zeros_like(shown)
     open_field[top : height - bottom, left : width - right] = 1

@@ -26,7 +26,7 @@ def torso(patient: str, clinic_seed: int, female: bool, heart: float = 1.0, inve
     """The patient's body without any lesion. `heart` enlarges the heart; `inverted` is situs inversus."""
     draw = np.random.default_rng(seed(clinic_seed, "torso", patient))
     stout = float(draw.uniform(0.98, 1.16))
-    heart *= float(draw.uniform(0.93, 1.04))
+    heart *= float(draw.uniform(0.93, 1.02))
     parts = (*_frame(stout), *_abdomen(draw), *_heart(heart), *_spine())
     if female:
         parts = (*_breasts(draw), *parts)

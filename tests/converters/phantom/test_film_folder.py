@@ -18,6 +18,7 @@ from medloom.converters.phantom.course import COURSES, patients
 from medloom.converters.phantom.film import film
 from medloom.converters.phantom.film_folder import CATEGORIES, COLUMNS
 from medloom.converters.phantom.truth import FilmObject, VisitTruth
+from medloom.converters.pixels.phash import hamming, phash
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,14 @@ def test_changes_follow_from_the_sizes(clinic: Clinic) -> None:
                 )  # fmt: skip
                 assert change.change == expected
     assert classes == {"new", "gone", "grown", "shrunk", "same"}
+
+
+def test_no_two_films_are_near_duplicates(clinic: Clinic) -> None:
+    """They share an anatomy, but must not look so alike that a filter of near-duplicates takes one for another."""
+    films = [visit.film for patient in clinic.truth.patients for visit in patient.visits]
+    hashes = np.array([phash(cv2.imread(str(clinic.root / film), cv2.IMREAD_GRAYSCALE)) for film in films], np.uint64)
+    apart = hamming(hashes[:, None], hashes[None]) + 64 * np.eye(len(films), dtype=int)
+    assert apart.min() > 4
 
 
 def test_the_table_says_what_the_truth_says(clinic: Clinic) -> None:
