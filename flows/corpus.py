@@ -65,7 +65,7 @@ def decide(
     view_columns = {*VIEW_NARROW, *(name for one in corpus_wide for name in one.view_columns)}
     records = gather(folders, "records.arrow", columns).sort("id")
     views = gather(folders, "views.arrow", view_columns).sort("id")
-    drops = {one.name: [] for one in loaded}
+    drops: dict[str, list[Drop]] = {one.name: [] for one in loaded}
     for drop in unit_drops:
         drops[drop.filter].append(drop)
     gone = _frame(drop for dropped in drops.values() for drop in dropped)

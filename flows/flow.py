@@ -26,8 +26,7 @@ def run_on_prefect(build: Build) -> None:
         os.environ.setdefault(name, value)
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
-    from prefect.futures import PrefectFuture
-    from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+    from prefect.task_runners import ThreadPoolTaskRunner
 
     names = list(build.sources)
     listed = task(name="list", task_run_name="list {name}", cache_policy=NO_CACHE)(build.list_one)
@@ -40,13 +39,16 @@ def run_on_prefect(build: Build) -> None:
 
     def steps(corpus: str, version: str) -> None:
         found = [listed.submit(name) for name in names]
-        done = [converted.submit(name, wait_for=[before]) for name, before in zip(names, found, strict=True)]
+        done = [
+            converted.submit(name, wait_for=[before], return_state=False)
+            for name, before in zip(names, found, strict=True)
+        ]
         for future in done:
             future.result()
         for stage in stages:
             stage()
 
-    runner: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
+    runner: Any = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
     run = flow(name="medloom build", flow_run_name="{corpus} {version}", task_runner=runner)(steps)
     run(build.catalog.corpus, build.catalog.version)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from medloom.flows.store import Store, sha256_of, whole_folder, write_whole
 from medloom.schemas.errors import BuildError
 
@@ -42,9 +43,10 @@ def test_a_second_build_is_kept_out_even_from_another_process(tmp_path: Path) ->
     with store.locked(), pytest.raises(BuildError, match="another build"), store.locked():
         pass
     with store.locked():
-        other = subprocess.run([sys.executable, "-c", code, str(store.out)], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", code, str(store.out)]
+        other = subprocess.run(command, capture_output=True, text=True, check=False)
     assert other.returncode != 0 and "another build" in other.stderr
-    again = subprocess.run([sys.executable, "-c", code, str(store.out)], capture_output=True, text=True, check=False)
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.stdout.strip() == "inside"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medloom.flows.workers import Workers
 from medloom.schemas.errors import BadInput
 
