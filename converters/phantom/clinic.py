@@ -39,7 +39,7 @@ class Folder:
     modality: Modality
     labels: dict[str, str | None]
     patient: str
-    exhaustive: Literal["labels", "regions", "both", "none"]
+    exhaustive: Literal["labels", "regions", "none"]
 
 
 FOLDERS: dict[str, Folder] = {
@@ -73,7 +73,7 @@ FOLDERS: dict[str, Folder] = {
         "xray",
         {name: concept for names in (film_folder.CATEGORIES, film_folder.COLUMNS) for concept, name in names.items()},
         r"images/(P\d+)_V",
-        "both",
+        "regions",
     ),
     skin_folder.FOLDER: Folder(
         "Phantom skin lesions",
