@@ -92,22 +92,26 @@ class Prepared(msgspec.Struct, frozen=True):
     window: Window | None = None
 
 
-def prepare(data: bytes, policy: PicturePolicy, window: Window | None = None) -> Prepared:
+def prepare(
+    data: bytes, policy: PicturePolicy, window: Window | None = None, source_sha256: str | None = None
+) -> Prepared:
     """The picture that is stored for the 2D file `data`, every coded bit of which has been read.
 
     JPEG and PNG bytes pass where no pixel changes: 8 bits, upright, not CMYK, opaque, no resizing, and shown by
     any browser; metadata is cut out of them. Everything else is decoded once, sized and encoded. 16 bits become 8
-    through `window`, else through the picture's own 0.5th to 99.5th percentile.
+    through `window`, else through the picture's own 0.5th to 99.5th percentile. `source_sha256` is that of `data`,
+    where it is known already.
 
     Raises BadInput as `decode` does.
     """
+    source_sha256 = source_sha256 or hashlib.sha256(data).hexdigest()
     info = probe(data, policy.max_pixels)
     width, height = info.upright
     target = target_size(width, height, policy)
     same = target == (width, height)
     if info.format == "jpeg" and info.web:
         if same and info.exif_orientation == 1:
-            return _pass(data, info, decode_grey_reduced(data, info, HASH_SIDE))
+            return _pass(data, source_sha256, info, decode_grey_reduced(data, info, HASH_SIDE))
         colours = "RGB" if info.channels == 3 else "GRAY"
         array: NDArray[Any] = decode_jpeg(data, info, colours, _jpeg_factor(info, min(target), same))
         array = array if info.channels == 3 else array[..., 0]
@@ -115,14 +119,14 @@ def prepare(data: bytes, policy: PicturePolicy, window: Window | None = None) ->
         samples = decode_samples(data, info)
         array = flatten(samples)
         if info.web and same and info.exif_orientation == 1 and info.frames == 1 and opaque(samples):
-            return _pass(data, info, reduce_grey(array, HASH_SIDE))
+            return _pass(data, source_sha256, info, reduce_grey(array, HASH_SIDE))
     array = upright(array, info.exif_orientation)
     if array.dtype != np.uint8:
         window = window or Window(*percentile_window(array), how="percentile", function="LINEAR_EXACT")
         array = apply_window(array, window.center, window.width, window.function)
     else:
         window = None
-    return _encode(array, (width, height), target, policy, hashlib.sha256(data).hexdigest(), info, window)
+    return _encode(array, (width, height), target, policy, source_sha256, info, window)
 
 
 def from_array(array: NDArray[np.uint8], policy: PicturePolicy) -> Prepared:
@@ -156,15 +160,14 @@ def _jpeg_factor(info: RasterInfo, short_side: int, same: bool) -> int:
     return factor
 
 
-def _pass(data: bytes, info: RasterInfo, grey: NDArray[np.uint8]) -> Prepared:
+def _pass(data: bytes, source_sha256: str, info: RasterInfo, grey: NDArray[np.uint8]) -> Prepared:
     stored = strip_metadata(data, info)
-    digest = hashlib.sha256(data).hexdigest()
     stripped = stored is not data
     return Prepared(
         data=stored, format="jpeg" if info.format == "jpeg" else "png", passthrough=not stripped, stripped=stripped,
         reencoded=None, width=info.width, height=info.height, native_width=info.width, native_height=info.height,
-        scale_x=1.0, scale_y=1.0, sha256=hashlib.sha256(stored).hexdigest() if stripped else digest,
-        source_sha256=digest, phash=phash(grey), stats=statistics(grey), colour=info.channels > 2,
+        scale_x=1.0, scale_y=1.0, sha256=hashlib.sha256(stored).hexdigest() if stripped else source_sha256,
+        source_sha256=source_sha256, phash=phash(grey), stats=statistics(grey), colour=info.channels > 2,
     )  # fmt: skip
 
 
