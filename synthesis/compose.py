@@ -72,9 +72,11 @@ def boxed(instances: Sequence[Instance], first_fact: int = 0) -> tuple[Place, ..
 
 
 def absence(scene: Scene, concept: str) -> Fact | None:
-    """What proves that a concept has no instance in the picture; None where nothing does."""
+    """What proves that a concept has no instance in the picture; None where nothing does, or a label is unsure of it."""
     import msgspec
 
+    if any(stated.concept == concept and stated.polarity == "uncertain" for stated in scene.labels):
+        return None
     if concept not in scene.complete or concept in scene.by_concept or scene.region_fact is None:
         return None
     return msgspec.structs.replace(scene.region_fact, concept=concept)

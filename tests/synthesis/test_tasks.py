@@ -178,6 +178,13 @@ def test_no_box_is_said_only_of_what_is_proved_to_be_nowhere(blood, make_scene, 
     assert all(record.polarity != "absent" for record in made("grounding.box", unsure, context))
 
 
+def test_what_a_label_is_unsure_of_is_not_said_to_be_nowhere(make_scene, disc, context) -> None:
+    complete = frozenset({"heart", "lung_left"})
+    unsure = make_scene(labels={"heart": "uncertain"}, instances=(disc("lung_left", (50, 50)),), complete=complete)
+    for name in ("grounding.box", "counting", "vqa.closed", "vqa.multiple_choice", "reasoning.box"):
+        assert all("heart" not in {o.concept for o in r.options} | set(r.concepts) for r in made(name, unsure, context))
+
+
 def test_counts_are_the_number_of_instances_and_zero_where_proved(blood, context) -> None:
     counts = {record.concepts[0]: record.answer.number for record in made("counting", blood, context, per_picture=9)}
     assert counts == {"red_blood_cell": 3, "white_blood_cell": 1, "platelet": 0}
