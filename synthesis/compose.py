@@ -72,7 +72,7 @@ def boxed(instances: Sequence[Instance], first_fact: int = 0) -> tuple[Place, ..
 
 
 def absence(scene: Scene, concept: str) -> Fact | None:
-    """What proves that a concept has no instance in the picture; None where nothing does, or a label is unsure of it."""
+    """What proves that a concept has no instance in the picture; None where nothing does or a label is unsure."""
     import msgspec
 
     if any(stated.concept == concept and stated.polarity == "uncertain" for stated in scene.labels):
