@@ -40,9 +40,8 @@ def examples_of(build: Build) -> tuple[Example, ...]:
 
 def _example(build: Build, number: int, row: int, split: str) -> Example:
     unit = open_unit(build.places[number])
-    record = msgspec.convert({**unit.records[row].as_py(), "split": split}, Record)
-    rows = {view: place for place, view in enumerate(unit.views.field("id").to_pylist())}
-    shown = [unit.views[rows[view]].as_py() for view in record.views]
+    record = msgspec.convert({**unit.record(row), "split": split}, Record)
+    shown = [unit.view(view) for view in record.views]
     views = tuple(msgspec.convert(view, View) for view in shown)
     pictures = tuple(unit.picture(view) for view in shown)
     return Example(record=record, views=views, pictures=pictures)

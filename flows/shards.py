@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medloom.flows.store import sha256_of
+from medloom.flows.store import fsync, read_json, sha256_of, write_whole
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.arrow import VERSION_KEY, arrow_schema
 from medloom.schemas.errors import BuildError
@@ -111,27 +114,25 @@ def write_shard(job: ShardJob) -> Shard:
     temporary = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     decoded = _write(temporary, rows, units, job)
-    size = temporary.stat().st_size
+    with ThreadPoolExecutor(1) as disk:  # the disk writes while the processor hashes
+        flushed = disk.submit(fsync, temporary)
+        sha256 = sha256_of(temporary)
+        flushed.result()
     shard = Shard(
         file=path.name,
-        sha256=sha256_of(temporary),
-        bytes=size,
+        sha256=sha256,
+        bytes=temporary.stat().st_size,
         rows=len(rows),
         records=sum(len(row.records) for row in rows),
         pictures=pictures,
         decoded_bytes=decoded,
     )
-    from medloom.flows.store import fsync, write_whole
-
-    fsync(temporary)
     temporary.replace(path)
     write_whole(note, msgspec.json.encode(shard))
     return shard
 
 
 def _found(path: Path, note: Path) -> Shard | None:
-    from medloom.flows.store import read_json
-
     done = read_json(note, Shard)
     if isinstance(done, Shard) and path.is_file() and path.stat().st_size == done.bytes:
         return done if sha256_of(path) == done.sha256 else None
@@ -199,24 +200,43 @@ class Unit:
     """A unit's files, mapped into memory: a row costs its pages and no more."""
 
     def __init__(self, place: UnitPlace) -> None:
-        folder = Path(place.folder)
+        self.folder = Path(place.folder)
         self.root = Path(place.root)
-        self.records = _structs(folder / "records.arrow")
-        self.views = _structs(folder / "views.arrow")
-        pictures = _mapped(folder / "pictures.arrow")
-        self.pictures = {name: row for row, name in enumerate(pictures.column("sha256").to_pylist())}
-        self.bytes = pictures.column("bytes")
-        self.sizes = self.views.field("bytes")
+        self.records = _mapped(self.folder / "records.arrow", arrow_schema(Record))
+        self.views = _mapped(self.folder / "views.arrow", arrow_schema(View))
+
+    @cached_property
+    def stored(self) -> tuple[dict[str, int], pa.Array]:
+        """Rows by SHA-256, and the bytes, of the pictures that are not their source files' own."""
+        schema = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
+        pictures = _mapped(self.folder / "pictures.arrow", schema)
+        return {name: row for row, name in enumerate(pictures.column("sha256").to_pylist())}, pictures.column("bytes")
+
+    def record(self, row: int) -> dict[str, Any]:
+        """The record in that row."""
+        return dict(self.records.slice(row, 1).to_pylist()[0])
+
+    def view(self, view: str) -> dict[str, Any]:
+        """The view of that id."""
+        return dict(self.views.slice(self.views["id"].index(view).as_py(), 1).to_pylist()[0])
 
     def picture(self, view: dict[str, Any]) -> bytes:
         """The stored bytes of a view: from the unit, or from the source's own file."""
-        row = self.pictures.get(view["sha256"])
-        if row is not None:
-            return bytes(self.bytes[row].as_buffer())
-        data = (self.root / view["source_file"]).read_bytes()
-        if len(data) != view["bytes"]:
-            raise BuildError(f"{view['source']}: {view['source_file']} changed while it was being built; build again")
-        return data
+        data = bytearray(view["bytes"])
+        self.read_picture(view, memoryview(data))
+        return bytes(data)
+
+    def read_picture(self, view: dict[str, Any], into: memoryview) -> None:
+        """Fills `into`, which is as long as the stored picture. Raises BuildError where the source has changed."""
+        if not view["passthrough"]:
+            rows, pictures = self.stored
+            into[:] = memoryview(pictures[rows[view["sha256"]]].as_buffer()).cast("B")
+            return
+        with open(f"{self.root}/{view['source_file']}", "rb", buffering=0) as file:  # noqa: PTH123 (a Path costs more)
+            if os.fstat(file.fileno()).st_size != len(into) or file.readinto(into) != len(into):
+                raise BuildError(
+                    f"{view['source']}: {view['source_file']} changed while it was being built; build again"
+                )
 
 
 def open_unit(place: UnitPlace) -> Unit:
@@ -224,16 +244,13 @@ def open_unit(place: UnitPlace) -> Unit:
     return Unit(place)
 
 
-def _mapped(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _structs(path: Path) -> pa.StructArray:
-    table = _mapped(path)
-    batches = table.to_batches()
-    if not batches:
-        return pa.array([], pa.struct(list(table.schema)))
-    return batches[0].to_struct_array() if len(batches) == 1 else table.combine_chunks().to_struct_array().chunk(0)
+def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch of an Arrow file that `write_ipc` wrote. Parsing its schema again would cost more than its rows."""
+    source = pa.memory_map(str(path))
+    source.seek(8)  # behind its magic, an Arrow file is a stream
+    messages = pa.ipc.MessageReader.open_stream(source)
+    messages.read_next_message()  # the schema
+    return pa.ipc.read_record_batch(messages.read_next_message(), schema)
 
 
 def _groups(rows: Sequence[Row], stores: dict[int, Unit]) -> Iterator[list[Row]]:
@@ -241,7 +258,7 @@ def _groups(rows: Sequence[Row], stores: dict[int, Unit]) -> Iterator[list[Row]]
     group: list[Row] = []
     size = 0
     for row in rows:
-        weight = sum(stores[number].sizes[index].as_py() for number, index in row.views)
+        weight = sum(stores[number].views["bytes"][index].as_py() for number, index in row.views)
         if group and size + weight > GROUP_BYTES:
             yield group
             group, size = [], 0
@@ -254,62 +271,69 @@ def _groups(rows: Sequence[Row], stores: dict[int, Unit]) -> Iterator[list[Row]]
 def _table(rows: list[Row], stores: dict[int, Unit], split: str, schema: pa.Schema) -> pa.Table:
     views, view_offsets = _taken([row.views for row in rows], stores, "views")
     records, record_offsets = _taken([row.records for row in rows], stores, "records")
-    records = _with_split(records, split)
-    shown = views.flatten()
-    names = [field.name for field in views.type]
-    narrow = {
-        name: shown[names.index(name)].to_pylist()
-        for name in ("source", "source_file", "sha256", "bytes", "format", "id")
-    }
-    numbers = [number for row in rows for number, _ in row.views]
-    pictures = [
-        stores[number].picture({name: narrow[name][index] for name in narrow}) for index, number in enumerate(numbers)
-    ]
-    paths = [f"{narrow['id'][index]}.{_SUFFIX[narrow['format'][index]]}" for index in range(len(numbers))]
-    images = pa.StructArray.from_arrays(
-        [pa.array(pictures, pa.binary()), pa.array(paths, pa.string())], ["bytes", "path"]
+    records = records.set_column(
+        records.schema.get_field_index("split"), "split", pa.array([split] * len(records), pa.string())
     )
+    images = _images(views, [stores[number] for row in rows for number, _ in row.views])
     first_view = view_offsets[:-1]
     first_record = records.take(record_offsets[:-1])
-    modality = shown[names.index("acquisition")].field("modality").take(first_view)
+    modality = views["acquisition"].field("modality").take(first_view)
     columns = {
         "id": pa.array([row.id for row in rows], pa.string()),
         "images": pa.ListArray.from_arrays(view_offsets, images),
         "split": pa.array([split] * len(rows), pa.string()),
         "modality": modality,
-        "views": pa.ListArray.from_arrays(view_offsets, views),
-        "records": pa.ListArray.from_arrays(record_offsets, records),
+        "views": pa.ListArray.from_arrays(view_offsets, views.to_struct_array()),
+        "records": pa.ListArray.from_arrays(record_offsets, records.to_struct_array()),
     }
     for name in ("source", "sample", "patient", "licence", "access"):
-        columns[name] = first_record.field(name)
+        columns[name] = first_record[name]
     return pa.Table.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
 
 
 _SUFFIX = {"jpeg": "jpg", "png": "png"}
 
 
-def _with_split(records: pa.StructArray, split: str) -> pa.StructArray:
-    names = [field.name for field in records.type]
-    columns = records.flatten()
-    columns[names.index("split")] = pa.array([split] * len(records), pa.string())
-    return pa.StructArray.from_arrays(columns, fields=list(records.type))
+def _images(views: pa.RecordBatch, stores: Sequence[Unit]) -> pa.StructArray:
+    """The pictures of `views`, each in its store, read into one buffer: they are copied once on their way to disk."""
+    shown = views.select(["source", "source_file", "sha256", "bytes", "format", "id", "passthrough"]).to_pylist()
+    ends = list(itertools.accumulate(view["bytes"] for view in shown))
+    buffer = pa.allocate_buffer(ends[-1])
+    whole = memoryview(buffer).cast("B")
+    for view, store, end in zip(shown, stores, ends, strict=True):
+        store.read_picture(view, whole[end - view["bytes"] : end])
+    offsets = pa.array([0, *ends], pa.int32()).buffers()[1]
+    pictures = pa.Array.from_buffers(pa.binary(), len(shown), [None, offsets, buffer])
+    paths = pa.array([f"{view['id']}.{_SUFFIX[view['format']]}" for view in shown], pa.string())
+    return pa.StructArray.from_arrays([pictures, paths], ["bytes", "path"])
 
 
-def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, Unit], what: str) -> tuple[pa.StructArray, pa.Array]:
-    """The referred rows of all units in the order of `refs`, and list offsets; one take per unit, one to order."""
+SPARSE = 32
+"""So many unwanted rows are copied with each that is wanted before picking them one by one is cheaper."""
+
+
+def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, Unit], what: str) -> tuple[pa.RecordBatch, pa.Array]:
+    """The referred rows of all units in the order of `refs`, and list offsets.
+
+    Of each unit the stretch that holds all wanted rows, then one take from all: a take has its price for every
+    column, and there may be as many units as rows.
+    """
     flat = [ref for several in refs for ref in several]
-    offsets = [0]
-    for several in refs:
-        offsets.append(offsets[-1] + len(several))
-    by_unit: dict[int, list[int]] = {}
-    for position, (number, _) in enumerate(flat):
-        by_unit.setdefault(number, []).append(position)
-    parts, order = [], [0] * len(flat)
+    wanted: dict[int, set[int]] = {}
+    for number, row in flat:
+        wanted.setdefault(number, set()).add(row)
+    parts: list[pa.RecordBatch] = []
+    place: dict[Ref, int] = {}
     at = 0
-    for number in sorted(by_unit):
-        positions = by_unit[number]
-        parts.append(getattr(stores[number], what).take(pa.array([flat[position][1] for position in positions])))
-        for position in positions:
-            order[position] = at
-            at += 1
-    return pa.concat_arrays(parts).take(pa.array(order)), pa.array(offsets, pa.int32())
+    for number in sorted(wanted):
+        batch, rows = getattr(stores[number], what), sorted(wanted[number])
+        first, behind = rows[0], rows[-1] + 1
+        if behind - first <= SPARSE * len(rows):
+            parts.append(batch.slice(first, behind - first))
+            place.update(((number, row), at + row - first) for row in rows)
+        else:
+            parts.append(batch.take(pa.array(rows)))
+            place.update(((number, row), at + index) for index, row in enumerate(rows))
+        at += len(parts[-1])
+    offsets = [0, *itertools.accumulate(len(several) for several in refs)]
+    return pa.concat_batches(parts).take(pa.array([place[ref] for ref in flat])), pa.array(offsets, pa.int32())

@@ -160,29 +160,31 @@ class _Result:
     def commit(self, folder: Path, report: UnitReport) -> None:
         import pyarrow as pa
 
-        from medloom.schemas.arrow import arrow_schema, to_batch
+        from medloom.schemas.arrow import to_batch
 
+        # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
+        self.records.sort(key=lambda record: (record.views, record.id))
+        self.views.sort(key=lambda view: view.id)
         with whole_folder(folder) as fresh:
-            write_ipc(fresh / "records.arrow", arrow_schema(Record), [to_batch(Record, self.records)])
-            write_ipc(fresh / "views.arrow", arrow_schema(View), [to_batch(View, self.views)])
-            write_ipc(fresh / "refused.arrow", arrow_schema(Refusal), [to_batch(Refusal, self.refused)])
+            write_ipc(fresh / "records.arrow", to_batch(Record, self.records))
+            write_ipc(fresh / "views.arrow", to_batch(View, self.views))
+            write_ipc(fresh / "refused.arrow", to_batch(Refusal, self.refused))
             pictures = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
             rows = sorted(self.pictures.items())
             columns: list[Any] = [
                 pa.array([name for name, _ in rows], pa.string()),
                 pa.array([data for _, data in rows], pa.large_binary()),
             ]
-            write_ipc(fresh / "pictures.arrow", pictures, [pa.RecordBatch.from_arrays(columns, schema=pictures)])
+            write_ipc(fresh / "pictures.arrow", pa.RecordBatch.from_arrays(columns, schema=pictures))
             (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
 
 
-def write_ipc(path: Path, schema: pa.Schema, batches: list[pa.RecordBatch]) -> None:
-    """An uncompressed Arrow IPC file: read back through a memory map, so that a few rows cost a few pages."""
+def write_ipc(path: Path, batch: pa.RecordBatch) -> None:
+    """An uncompressed Arrow IPC file of one batch: read through a memory map, so that a few rows cost a few pages."""
     import pyarrow as pa
 
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
 
 
 def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result) -> None:
