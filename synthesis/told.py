@@ -44,13 +44,23 @@ KINDS = {
 """What a question calls a kind of concept."""
 
 
+WEIGHTINGS = ("T1", "T2", "PD", "FLAIR", "DWI", "ADC", "SWI")
+"""Sequences that readers say; a header's ScanningSequence ("SE", "GR") is none of them."""
+
+
+def part_words(body_part: str) -> str:
+    """A part of the body as one says it: a header's WHOLE_BODY is "whole body"."""
+    return body_part.replace("_", " ").lower() if body_part.isupper() else body_part
+
+
 def picture_words(scene: Scene) -> str:
     """The kind of picture in words, "an axial CT slice of the abdomen": only what is known."""
     known, plane = scene.view.acquisition, scene.view.derivation.plane
     modality = MODALITIES.get(known.modality or "", "")
     noun = "" if modality in _NOUN else ("slice" if plane else "picture")
-    words = " ".join(part for part in (plane, known.sequence, modality, noun) if part) or "picture"
-    place = f" of the {known.body_part}" if known.body_part else ""
+    sequence = known.sequence if known.sequence and known.sequence.upper().startswith(WEIGHTINGS) else None
+    words = " ".join(part for part in (plane, sequence, modality, noun) if part) or "picture"
+    place = f" of the {part_words(known.body_part)}" if known.body_part else ""
     return f"{article(words)} {words}{place}"
 
 

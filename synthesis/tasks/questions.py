@@ -15,7 +15,7 @@ from medloom.synthesis.grammar import definite, indefinite
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, acquisition_facts, judged
+from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, acquisition_facts, judged, part_words
 
 MODALITY_WORDS = {
     "ct": ("computed tomography (CT)", ("CT", "computed tomography")),
@@ -114,8 +114,9 @@ def _of_acquisition(scene: Scene) -> Iterator[Asked]:
                 slots = {"modality": f"{sentence(words)}."}
                 yield "vqa.open.modality", slots, Answer(text=words, variants=variants), (), [fact], ()
         else:
-            slots = {fact.concept: f"{sentence(value)}."}
-            yield f"vqa.open.{fact.concept}", slots, Answer(text=value), (), [fact], ()
+            said = part_words(value)
+            slots = {fact.concept: f"{sentence(said)}."}
+            yield f"vqa.open.{fact.concept}", slots, Answer(text=said), (), [fact], ()
 
 
 def _of_labels(scene: Scene, context: Context) -> Iterator[Asked]:
