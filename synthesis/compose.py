@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from medloom.schemas.identity import digest
 from medloom.schemas.record import Fact, Place, Record, Turn
+from medloom.schemas.vocabulary import Concept
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Task
 
@@ -71,11 +74,21 @@ def boxed(instances: Sequence[Instance], first_fact: int = 0) -> tuple[Place, ..
     )
 
 
-def absence(scene: Scene, concept: str) -> Fact | None:
-    """What proves that a concept has no instance in the picture; None where nothing does or a label is unsure."""
-    import msgspec
+def known_fact(meant: Concept, what: str, value: str) -> Fact:
+    """What the vocabulary says of a concept: its definition or its attributes, and whose words they are."""
+    return Fact(
+        concept=meant.id, predicate=what, value=value, file="catalogs/vocab", pointer=f"catalogs/vocab#{meant.id}",
+        source_name=meant.definition_source,
+    )  # fmt: skip
 
-    if any(stated.concept == concept and stated.polarity == "uncertain" for stated in scene.labels):
+
+def absence(scene: Scene, concept: str) -> Fact | None:
+    """What proves that a concept has no instance in the picture; None where nothing does.
+
+    Nor is there proof where a label of the picture says that it is there, or is unsure of it.
+    """
+    doubted = ("uncertain",) if scene.labels_of_patient else ("uncertain", "present")
+    if any(stated.concept == concept and stated.polarity in doubted for stated in scene.labels):
         return None
     if concept not in scene.complete or concept in scene.by_concept or scene.region_fact is None:
         return None

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Polarity
 from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.compose import absence
-from medloom.synthesis.grammar import article
-from medloom.synthesis.scene import Scene, Stated
+from medloom.synthesis.scene import Point, Scene, Stated
 from medloom.synthesis.task import Census
 
-MODALITIES = {
-    "ct": "CT",
-    "mr": "MR",
-    "xray": "radiograph",
-    "ultrasound": "ultrasound",
-    "fundus": "colour fundus photograph",
-    "oct": "optical coherence tomography",
-    "dermoscopy": "dermoscopic",
-    "microscopy": "microscopy",
-    "histopathology": "histopathology",
-    "endoscopy": "endoscopic",
-    "mammography": "mammography",
-    "pet": "PET",
-    "nuclear": "nuclear medicine",
-    "photograph": "photograph",
-}
-_NOUN = {"radiograph", "colour fundus photograph", "photograph"}
 SAID_OF_FINDINGS = ("finding", "organ", "structure", "cell", "device", "class")
 """Kinds of concepts that one sees in a picture; modality, view and quality are said otherwise."""
 KINDS = {
@@ -44,46 +27,9 @@ KINDS = {
 """What a question calls a kind of concept."""
 
 
-WEIGHTINGS = ("T1", "T2", "PD", "FLAIR", "DWI", "ADC", "SWI")
-"""Sequences that readers say; a header's ScanningSequence ("SE", "GR") is none of them."""
-
-
-def part_words(body_part: str) -> str:
-    """A part of the body as one says it: a header's WHOLE_BODY is "whole body"."""
-    return body_part.replace("_", " ").lower() if body_part.isupper() else body_part
-
-
-def picture_words(scene: Scene) -> str:
-    """The kind of picture in words, "an axial CT slice of the abdomen": only what is known."""
-    known, plane = scene.view.acquisition, scene.view.derivation.plane
-    modality = MODALITIES.get(known.modality or "", "")
-    noun = "" if modality in _NOUN else ("slice" if plane else "picture")
-    sequence = known.sequence if known.sequence and known.sequence.upper().startswith(WEIGHTINGS) else None
-    words = " ".join(part for part in (plane, sequence, modality, noun) if part) or "picture"
-    place = f" of the {part_words(known.body_part)}" if known.body_part else ""
-    return f"{article(words)} {words}{place}"
-
-
 def diagnoses(scene: Scene) -> list[Stated]:
     """Labels that are the patient's and not the picture's, where they are present."""
     return [one for one in scene.labels if scene.labels_of_patient and one.polarity == "present"]
-
-
-def acquisition_facts(scene: Scene) -> list[Fact]:
-    """What proves `picture_words`."""
-    known, view = scene.view.acquisition, scene.view
-    stated = (("modality", known.modality), ("body_part", known.body_part), ("plane", view.derivation.plane))
-    return [
-        Fact(
-            concept=name,
-            predicate="acquired",
-            value=value,
-            file=view.source_file,
-            pointer=f"{view.source_file}#{'affine' if name == 'plane' else name}",
-        )
-        for name, value in stated
-        if value
-    ]
 
 
 def present(scene: Scene, vocabulary: Vocabulary) -> dict[str, list[Fact]]:
@@ -118,3 +64,9 @@ def judged(scene: Scene, vocabulary: Vocabulary, census: Census) -> Iterator[tup
         related = any(vocabulary.related(concept, other) for other in shown)
         if fact is not None and not related:
             yield concept, "absent", fact
+
+
+def named_points(scene: Scene) -> list[Point]:
+    """Landmarks by concept, sorted, of which the picture has one each: of two with one name none is "the" one."""
+    times = Counter(point.concept for point in scene.points)
+    return sorted((point for point in scene.points if times[point.concept] == 1), key=lambda point: point.concept)

@@ -8,14 +8,15 @@ from typing import ClassVar
 from pydantic import Field
 
 from medloom.schemas.identity import pick
-from medloom.schemas.record import Answer, Config, Fact, Record
+from medloom.schemas.record import Answer, Config, Record
 from medloom.schemas.vocabulary import Concept
-from medloom.synthesis.compose import boxed, compose, record_key
+from medloom.synthesis.acquired import acquired, picture_words
+from medloom.synthesis.compose import boxed, compose, known_fact, record_key
 from medloom.synthesis.grammar import counted, indefinite, listed
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import acquisition_facts, diagnoses, picture_words, present
+from medloom.synthesis.told import diagnoses, present
 
 
 class CaptionParams(TaskParams):
@@ -40,12 +41,13 @@ class Caption(Task):
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         shown = present(scene, context.vocabulary)
-        picture = picture_words(scene)
-        said = list(shown)[: self.params.concepts]
+        taken = acquired(scene)
+        picture = picture_words(taken)
+        said = most_telling(list(shown), self.params.concepts, scene, context)
         known = [one for one in diagnoses(scene) if context.vocabulary[one.concept].kind == "finding"]
         if known:
             picture += f" of a patient with {listed([indefinite(context.vocabulary[one.concept]) for one in known])}"
-        evidence = acquisition_facts(scene) + [one.fact for one in known]
+        evidence = [fact for _, fact in taken.values()] + [one.fact for one in known]
         evidence += [fact for concept in said for fact in shown[concept]]
         if not evidence:
             return
@@ -73,6 +75,18 @@ class Caption(Task):
         )
 
 
+def most_telling(concepts: list[str], count: int, scene: Scene, context: Context) -> list[str]:
+    """At most `count` of the concepts, in their order: findings before all else, then what covers most."""
+    if len(concepts) <= count:
+        return concepts
+
+    def rank(concept: str) -> tuple[bool, float, str]:
+        covered = sum(one.area_fraction for one in scene.by_concept.get(concept, ()))
+        return context.vocabulary[concept].kind != "finding", -covered, concept
+
+    return sorted(sorted(concepts, key=rank)[:count])
+
+
 def _said(concept: str, scene: Scene, context: Context) -> str:
     meant = context.vocabulary[concept]
     instances = scene.by_concept.get(concept, ())
@@ -94,7 +108,10 @@ class KnowledgeParams(TaskParams):
 
 
 class KnowledgeCaption(Task):
-    """Record type 2: what is shown, with the vocabulary's definition of it; which definition stands in the evidence."""
+    """Record type 2: what is shown, with the vocabulary's definition of it or the features that are typical of it.
+
+    Which sentence or list it is, and whose, stands in the evidence.
+    """
 
     name: ClassVar[str] = "caption.knowledge"
     type: ClassVar[int] = 2
@@ -110,24 +127,20 @@ class KnowledgeCaption(Task):
         for step in range(min(self.params.per_picture, len(known))):
             concept = known[(start + step) % len(known)]
             meant = context.vocabulary[concept]
-            assert meant.definition is not None
-            definition = Fact(
-                concept=concept,
-                predicate="definition",
-                value=meant.definition,
-                file="catalogs/vocab",
-                pointer=f"catalogs/vocab#{concept}",
-            )
             instances = scene.by_concept.get(concept, ())
             name = several(meant, scene)
             key = record_key(self, scene, concept)
-            wording = context.templates[self.name].render(key, {"concept": name, "definition": meant.definition})
+            taught = meant.attributes and pick(2, "taught", key)
+            knowledge = listed(meant.attributes) if taught else meant.definition or ""
+            what = "attributes" if taught else "definition"
+            template = f"{self.name}.attributes" if taught else self.name
+            wording = context.templates[template].render(key, {"concept": name, what: knowledge})
             yield compose(
                 self,
                 scene,
                 key,
                 wording,
-                [*shown[concept], definition],
+                [*shown[concept], known_fact(meant, what, knowledge)],
                 concepts=(concept,),
                 texts=(wording.answer,),
                 answer=Answer(text=wording.answer),

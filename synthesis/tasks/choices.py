@@ -114,7 +114,10 @@ class MultipleParams(TaskParams):
 
 
 class MultipleChoice(Task):
-    """Record type 7: every one of several that is shown. Each option is judged in this picture."""
+    """Record type 7: every one of several that is shown. Each option is judged in this picture.
+
+    Asked only where at least two are shown: where a source has one class a picture, it would be single choice again.
+    """
 
     name: ClassVar[str] = "vqa.multiple_choice"
     type: ClassVar[int] = 7
@@ -146,7 +149,7 @@ class MultipleChoice(Task):
         right = shuffled([concept for concept, polarity, _ in known if polarity == "present"], "right", key)
         wrong = shuffled([concept for concept, polarity, _ in known if polarity == "absent"], "wrong", key)
         most = min(self.params.options - 1, len(right))
-        if not right or not wrong or len(right) + len(wrong) < 3:
+        if len(right) < 2 or not wrong:
             return None
         count = 1 + int(key[:8], 16) % most
         right = right[:count]

@@ -18,11 +18,11 @@ METHOD = "number of annotated instances"
 
 
 class CountingParams(TaskParams):
-    """At most `per_picture` concepts, of at most `instances` instances; `nothing` allows questions answered with 0."""
+    """At most `per_picture` concepts, of at most `instances` instances; `nothing` of them may be answered with 0."""
 
     per_picture: int = Field(default=2, ge=1)
     instances: int = Field(default=60, ge=1)
-    nothing: bool = True
+    nothing: int = Field(default=1, ge=0)
 
 
 class Counting(Task):
@@ -55,11 +55,12 @@ class Counting(Task):
             for concept, found in scene.by_concept.items()
             if scene.countable(concept) and len(found) <= self.params.instances
         ]
-        none: list[tuple[str, tuple[Instance, ...], list[Fact]]] = []
-        if self.params.nothing:
-            missing = ((concept, absence(scene, concept)) for concept in context.census.regions)
-            none = [(concept, (), [fact]) for concept, fact in missing if fact is not None]
-        able = [one for one in some + none if context.vocabulary[one[0]].countable]
+        missing = ((concept, absence(scene, concept)) for concept in context.census.regions if self.params.nothing)
+        none: list[tuple[str, tuple[Instance, ...], list[Fact]]] = [
+            (concept, (), [fact]) for concept, fact in missing if fact is not None
+        ]
+        none = shuffled([one for one in none if context.vocabulary[one[0]].countable], scene.view.id, self.name, "no")
+        able = [one for one in some if context.vocabulary[one[0]].countable] + none[: self.params.nothing]
         return shuffled(able, scene.view.id, self.name)[: self.params.per_picture]
 
     def shown(self, found: tuple[Instance, ...], name: str) -> dict[str, str]:
@@ -74,7 +75,7 @@ class Counting(Task):
 class SomeParams(CountingParams):
     """As for counting alone, but of what there is."""
 
-    nothing: bool = False
+    nothing: int = Field(default=0, ge=0)
 
 
 class CountingPoints(Counting):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -12,13 +13,17 @@ from medloom.converters.pixels.measure import place
 from medloom.schemas.identity import pick, shuffled
 from medloom.schemas.record import Answer, Config, Fact, Place, Record
 from medloom.schemas.vocabulary import Concept
-from medloom.synthesis.compose import absence, boxed, boxes_text, compose, points_text, record_key
+from medloom.synthesis.compose import absence, boxed, boxes_text, compose, known_fact, points_text, record_key
 from medloom.synthesis.grammar import counted, definite
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
+from medloom.synthesis.told import named_points
 
 SIZE_CUTS = (("tiny", 0.002), ("small", 0.02), ("medium-sized", 0.1), ("large", 1.01))
 """Size words by the share of the picture's area that an instance covers: below the cut, the word holds."""
+
+SHAPE_CUTS = (("round", 0.85), ("oval", 0.5), ("elongated", 0.0))
+"""Shape words by minor to major axis: from the cut upwards, the word holds."""
 
 
 class GroundingParams(TaskParams):
@@ -130,11 +135,8 @@ def _rung(meant: Concept, found: tuple[Instance, ...], scene: Scene, key: str) -
         return f"all {counted(meant, len(found))}", [_derived(found[0], "count", str(len(found)))]
     if rung == "definition":
         assert meant.definition is not None
-        fact = Fact(
-            concept=meant.id, predicate="definition", value=meant.definition, file="catalogs/vocab",
-            pointer=f"catalogs/vocab#{meant.id}",
-        )  # fmt: skip
-        return f"{base} ({meant.definition.rstrip('.')})", [fact]
+        said = re.sub("^(An?|The) ", lambda first: first[0].lower(), meant.definition.rstrip("."))
+        return f"{base} ({said})", [known_fact(meant, "definition", meant.definition)]
     if one is None or rung == "name":
         return base, []
     if rung == "size":
@@ -145,8 +147,9 @@ def _rung(meant: Concept, found: tuple[Instance, ...], scene: Scene, key: str) -
     if rung == "place":
         grid = place(one.centroid, scene.view.width, scene.view.height).grid
         return f"the {meant.name} in the {grid} of the picture", [_derived(one, "place", grid)]
-    word = _shape(one)
-    return f"the {word} {meant.name}", [_derived(one, "shape", word)]
+    word, ratio = _shape(one)
+    cuts = ", ".join(f"{name} from {least:g}" for name, least in SHAPE_CUTS[:-1])
+    return f"the {word} {meant.name}", [_derived(one, "shape", f"{word}: ratio of axes {ratio:.3f} ({cuts})")]
 
 
 def _derived(one: Instance, predicate: str, value: str) -> Fact:
@@ -156,14 +159,14 @@ def _derived(one: Instance, predicate: str, value: str) -> Fact:
     )  # fmt: skip
 
 
-def _shape(one: Instance) -> str:
-    """ "round", "oval" or "elongated", by the ratio of the axes of the ellipse of equal second moments."""
+def _shape(one: Instance) -> tuple[str, float]:
+    """ "round", "oval" or "elongated", and the ratio of the axes of the ellipse of equal second moments."""
     from medloom.converters.pixels.measure import ellipse_axes
 
     assert one.native_mask is not None
     axes = ellipse_axes(one.native_mask, one.native_spacing_mm or (1.0, 1.0))
     ratio = axes.minor_mm / axes.major_mm
-    return "round" if ratio > 0.85 else "oval" if ratio > 0.5 else "elongated"
+    return next(word for word, least in SHAPE_CUTS if ratio >= least), ratio
 
 
 class PointGrounding(Task):
@@ -180,7 +183,8 @@ class PointGrounding(Task):
         for concept in asked_for(self, scene, self.params.per_picture, self.params.instances):
             found = [(inner_point(one), one.fact) for one in scene.by_concept[concept]]
             yield self._record(scene, context, concept, found)
-        for point in scene.points:
+        marks = [point for point in named_points(scene) if point.concept not in scene.by_concept]
+        for point in shuffled(marks, scene.view.id, self.name, "landmark")[: self.params.per_picture]:
             yield self._record(scene, context, point.concept, [(point.xy, point.fact)])
 
     def _record(
@@ -189,7 +193,7 @@ class PointGrounding(Task):
         meant = context.vocabulary[concept]
         key = record_key(self, scene, concept)
         text = points_text((meant.name, xy) for xy, _ in found)
-        what = everything(meant)
+        what = everything(meant) if concept in scene.by_concept else definite(meant)
         wording = context.templates[self.name].render(key, {"what": what, "points": text})
         return compose(
             self, scene, key, wording, [fact for _, fact in found], form="region", concepts=(concept,),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from medloom.synthesis.compose import boxed, compose, record_key
 from medloom.synthesis.grammar import definite, millimetres
 from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
 from medloom.synthesis.task import Context, Task, TaskParams
+from medloom.synthesis.told import named_points
 
 AREA_METHOD = "pixel count times pixel area"
 VOLUME_METHOD = "voxel count times voxel volume"
@@ -232,12 +232,6 @@ class Angle(Task):
                 concepts=tuple(point.concept for point in known), answer=Answer(text=text, number=value, unit="deg"),
                 measurements=(_measured("angle", value, "deg", ANGLE_METHOD),),
             )  # fmt: skip
-
-
-def named_points(scene: Scene) -> list[Point]:
-    """Landmarks by concept, sorted, of which the picture has one each: of two with one name none is "the" one."""
-    times = Counter(point.concept for point in scene.points)
-    return sorted((point for point in scene.points if times[point.concept] == 1), key=lambda point: point.concept)
 
 
 def _named(point: Point, context: Context) -> str:

@@ -10,12 +10,13 @@ from pydantic import Field
 from medloom.converters.pixels.measure import place
 from medloom.schemas.identity import shuffled
 from medloom.schemas.record import Answer, Config, Fact, Record
+from medloom.synthesis.acquired import MATERIALS, acquired
 from medloom.synthesis.compose import boxed, compose, record_key
 from medloom.synthesis.grammar import definite, indefinite
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, acquisition_facts, judged, part_words
+from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, judged
 
 MODALITY_WORDS = {
     "ct": ("computed tomography (CT)", ("CT", "computed tomography")),
@@ -36,15 +37,19 @@ MODALITY_WORDS = {
 
 
 class ClosedParams(TaskParams):
-    """At most `per_picture` questions, as many with yes as with no."""
+    """At most `per_picture` questions, as many with yes as with no.
+
+    A picture that shows nothing of what was looked for gives `only_no` questions: else no healthy picture is asked of.
+    """
 
     per_picture: int = Field(default=6, ge=2)
+    only_no: int = Field(default=1, ge=0)
 
 
 class ClosedQuestion(Task):
     """Record type 4: yes or no, from present and from absent findings; never asked of an uncertain one.
 
-    A picture gives as many questions with yes as with no, so that none can be answered by habit.
+    A picture that shows something gives as many questions with yes as with no, so that none can be answered by habit.
     """
 
     name: ClassVar[str] = "vqa.closed"
@@ -60,7 +65,8 @@ class ClosedQuestion(Task):
         no = [one for one in known if one[1] == "absent"]
         count = min(len(yes), len(no), self.params.per_picture // 2)
         seed = (scene.view.id, self.name)
-        for concept, polarity, fact in shuffled(yes, *seed, "yes")[:count] + shuffled(no, *seed, "no")[:count]:
+        denied = count if yes else self.params.only_no
+        for concept, polarity, fact in shuffled(yes, *seed, "yes")[:count] + shuffled(no, *seed, "no")[:denied]:
             meant = context.vocabulary[concept]
             key = record_key(self, scene, concept)
             word = "yes" if polarity == "present" else "no"
@@ -106,17 +112,15 @@ class OpenQuestion(Task):
 
 
 def _of_acquisition(scene: Scene) -> Iterator[Asked]:
-    for fact in acquisition_facts(scene):
-        value = fact.value or ""
-        if fact.concept == "modality":
-            if value in MODALITY_WORDS:
-                words, variants = MODALITY_WORDS[value]
-                slots = {"modality": f"{sentence(words)}."}
-                yield "vqa.open.modality", slots, Answer(text=words, variants=variants), (), [fact], ()
-        else:
-            said = part_words(value)
-            slots = {fact.concept: f"{sentence(said)}."}
-            yield f"vqa.open.{fact.concept}", slots, Answer(text=said), (), [fact], ()
+    for name, (words, fact) in acquired(scene).items():
+        variants: tuple[str, ...] = ()
+        if name == "sequence" or (name == "body_part" and words in MATERIALS):
+            continue
+        if name == "modality":
+            words, variants = MODALITY_WORDS[fact.value or ""]
+        elif name == "view":
+            variants = (fact.value or "",)
+        yield f"vqa.open.{name}", {name: f"{sentence(words)}."}, Answer(text=words, variants=variants), (), [fact], ()
 
 
 def _of_labels(scene: Scene, context: Context) -> Iterator[Asked]:

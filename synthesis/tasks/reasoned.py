@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import ClassVar
 
 from pydantic import Field
@@ -11,13 +12,14 @@ from medloom.converters.pixels.measure import place
 from medloom.schemas.identity import pick, shuffled
 from medloom.schemas.record import Answer, Config, Fact, Record
 from medloom.schemas.vocabulary import Concept
-from medloom.synthesis.compose import absence, boxed, boxes_text, compose, record_key
+from medloom.synthesis.compose import boxed, boxes_text, compose, record_key
+from medloom.synthesis.elsewhere import elsewhere
 from medloom.synthesis.grammar import indefinite, listed
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.tasks.choices import chosen, distractors, option_lines, options_of
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import present
+from medloom.synthesis.told import KINDS, judged
 
 
 class ReasonedParams(TaskParams):
@@ -29,7 +31,7 @@ class ReasonedParams(TaskParams):
 
 
 class ReasonedAnswer(Task):
-    """Record type 23. The reason says where the instances lie and, where there is one, what the concept means."""
+    """Record type 23. The reason says where the instances lie; boxes, reason and answer name the same instances."""
 
     name: ClassVar[str] = "reasoning.box"
     type: ClassVar[int] = 23
@@ -45,23 +47,22 @@ class ReasonedAnswer(Task):
             if concept in scene.complete and len(found) <= self.params.instances
         ]
         drawn = shuffled(whole, scene.view.id, self.name)
-        for concept in drawn[: self.params.per_picture]:
-            yield from self._closed(concept, scene, context)
-        for concept in [one for one in drawn if self._only_one_there(one, scene)][: self.params.per_picture]:
-            yield self._placed(concept, scene, context)
+        missing = {
+            concept: fact
+            for concept, polarity, fact in judged(scene, context.vocabulary, context.census)
+            if polarity == "absent" and concept in context.census.regions
+        }
+        denied = shuffled(sorted(missing), scene.view.id, self.name, "no")
+        for concept, other in list(zip(drawn, denied, strict=False))[: self.params.per_picture]:
+            yield self._confirmed(concept, scene, context)
+            yield self._denied(other, missing[other], scene, context)
+        placed = (self._placed(concept, scene, context) for concept in drawn if len(scene.by_concept[concept]) == 1)
+        yield from islice((record for record in placed if record is not None), self.params.per_picture)
         if drawn:
-            yield from self._multiple(drawn, scene, context)
+            yield from self._multiple(drawn, missing, scene, context)
 
-    def _closed(self, concept: str, scene: Scene, context: Context) -> Iterator[Record]:
-        """A yes, and with it a no about something that is proved absent; neither without the other."""
-        shown = present(scene, context.vocabulary)
-        missing = [
-            (other, fact)
-            for other in context.census.regions
-            if (fact := absence(scene, other)) and not any(context.vocabulary.related(other, one) for one in shown)
-        ]
-        if not missing:
-            return
+    def _confirmed(self, concept: str, scene: Scene, context: Context) -> Record:
+        """A yes. It comes with a no about something that is proved absent; neither without the other."""
         meant, found = context.vocabulary[concept], scene.by_concept[concept]
         key = record_key(self, scene, "closed", concept)
         slots = {
@@ -71,13 +72,14 @@ class ReasonedAnswer(Task):
             "boxes": boxes_text((meant.name, one) for one in found),
         }
         wording = context.templates["reasoning.closed"].render(key, slots)
-        yield compose(
+        return compose(
             self, scene, key, wording, [one.fact for one in found], form="closed", concepts=(concept,),
             polarity="present", answer=Answer(text="yes"), reason=slots["reason"], places=boxed(found),
         )  # fmt: skip
-        other, fact = missing[pick(len(missing), "no", key)]
-        denied = context.vocabulary[other]
-        key = record_key(self, scene, "closed", other)
+
+    def _denied(self, concept: str, fact: Fact, scene: Scene, context: Context) -> Record:
+        denied = context.vocabulary[concept]
+        key = record_key(self, scene, "closed", concept)
         reason = f"No part of the picture shows {indefinite(denied)}."
         slots = {
             "concept": indefinite(denied),
@@ -86,30 +88,29 @@ class ReasonedAnswer(Task):
             "nothing": "[]",
         }
         wording = context.templates["reasoning.closed.no"].render(key, slots)
-        yield compose(
-            self, scene, key, wording, [fact], form="closed", concepts=(other,), polarity="absent",
+        return compose(
+            self, scene, key, wording, [fact], form="closed", concepts=(concept,), polarity="absent",
             answer=Answer(text="no"), reason=reason,
         )  # fmt: skip
 
-    def _only_one_there(self, concept: str, scene: Scene) -> bool:
-        """One instance, and nothing else that is marked lies in the same ninth of the picture."""
-        found = scene.by_concept[concept]
-        if len(found) != 1:
-            return False
-        width, height = scene.view.width, scene.view.height
-        grid = place(found[0].centroid, width, height).grid
-        return sum(place(one.centroid, width, height).grid == grid for one in scene.instances) == 1
+    def _placed(self, concept: str, scene: Scene, context: Context) -> Record | None:
+        """What lies in one ninth of the picture: as a choice where there are distractors, or open.
 
-    def _placed(self, concept: str, scene: Scene, context: Context) -> Record:
-        """What lies in one ninth of the picture: open, or as a choice where there are distractors."""
+        Open only where nothing else of its kind reaches into that ninth, and every other of the source is known.
+        """
         meant, found = context.vocabulary[concept], scene.by_concept[concept]
+        part = ninth(found[0].centroid, scene.view.width, scene.view.height)
         grid = place(found[0].centroid, scene.view.width, scene.view.height).grid
         key = record_key(self, scene, "placed", concept)
         reason, boxes = _reason(meant, found, scene), boxes_text((meant.name, one) for one in found)
-        wrong = distractors(concept, context.census.regions, context.vocabulary, self.params.options - 1, key)
+        proved = elsewhere(concept, part, scene, context.census, context.vocabulary)
+        wrong = distractors(concept, sorted(proved), context.vocabulary, self.params.options - 1, key)
         if len(wrong) < 2 or pick(2, "form", key):
-            slots = {"place": grid, "finding": sentence(meant.name), "reason": reason, "boxes": boxes}
-            wording = context.templates["reasoning.open"].render(key, slots)
+            same = {one for one in context.census.regions if context.vocabulary[one].kind == meant.kind} - {concept}
+            if not same <= proved.keys():
+                return None
+            slots = {"kind": KINDS[meant.kind], "place": grid, "finding": sentence(meant.name)}
+            wording = context.templates["reasoning.open"].render(key, {**slots, "reason": reason, "boxes": boxes})
             return compose(
                 self, scene, key, wording, [found[0].fact], form="open", concepts=(concept,),
                 answer=Answer(text=meant.name, variants=meant.synonyms), reason=reason, places=boxed(found),
@@ -119,19 +120,14 @@ class ReasonedAnswer(Task):
         slots = {"place": grid, "options": option_lines(options), "choice": said, "reason": reason, "boxes": boxes}
         wording = context.templates["reasoning.single"].render(key, slots)
         return compose(
-            self, scene, key, wording, [found[0].fact], form="single", concepts=(concept,), options=options,
-            answer=answer, reason=reason, places=boxed(found),
+            self, scene, key, wording, [found[0].fact, *(proved[one] for one in sorted(wrong))], form="single",
+            concepts=(concept,), options=options, answer=answer, reason=reason, places=boxed(found),
         )  # fmt: skip
 
-    def _multiple(self, drawn: Sequence[str], scene: Scene, context: Context) -> Iterator[Record]:
+    def _multiple(
+        self, drawn: Sequence[str], missing: dict[str, Fact], scene: Scene, context: Context
+    ) -> Iterator[Record]:
         """All that is shown among options of which each is known to be there or not."""
-        shown = present(scene, context.vocabulary)
-        missing: dict[str, Fact] = {
-            concept: fact
-            for concept in context.census.regions
-            if (fact := absence(scene, concept))
-            and not any(context.vocabulary.related(concept, other) for other in shown)
-        }
         key = record_key(self, scene, "multiple")
         right = sorted(drawn[: 1 + pick(min(2, len(drawn)), "right", key)])
         wrong = shuffled(sorted(missing), "wrong", key)[: self.params.options - len(right)]
@@ -153,6 +149,12 @@ class ReasonedAnswer(Task):
             self, scene, key, wording, evidence, form="multiple", concepts=tuple(right), options=options,
             answer=answer, reason=slots["reason"], places=boxed(found),
         )  # fmt: skip
+
+
+def ninth(point: tuple[float, float], width: int, height: int) -> tuple[float, float, float, float]:
+    """Box (half-open xyxy) of the part of the 3×3 grid that a point lies in."""
+    column, row = min(2, int(3 * point[0] // width)), min(2, int(3 * point[1] // height))
+    return column * width / 3, row * height / 3, (column + 1) * width / 3, (row + 1) * height / 3
 
 
 def _reason(meant: Concept, found: Sequence[Instance], scene: Scene) -> str:
