@@ -306,7 +306,8 @@ def test_of_pydicoms_own_files_all_show_that_can():
             if bad.reason not in ("not_dicom", "no_pixels"):
                 refused[file.name] = bad.reason
     assert set(refused) <= {
+        "JPGExtended.dcm",  # 12-bit JPEG: its one decoder, pylibjpeg-libjpeg, is GPL, so it is the user's choice
         "JPEG-lossy.dcm", "JPEG2000-embedded-sequence-delimiter.dcm", "MR_truncated.dcm", "badVR.dcm",
         "meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm",
     }  # fmt: skip
-    assert shown >= 89
+    assert shown >= 88
