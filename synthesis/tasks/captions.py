@@ -131,7 +131,7 @@ class KnowledgeCaption(Task):
             name = several(meant, scene)
             key = record_key(self, scene, concept)
             taught = meant.attributes and pick(2, "taught", key)
-            knowledge = listed(meant.attributes) if taught else meant.definition or ""
+            knowledge = ", ".join(meant.attributes) if taught else meant.definition or ""
             what = "attributes" if taught else "definition"
             template = f"{self.name}.attributes" if taught else self.name
             wording = context.templates[template].render(key, {"concept": name, what: knowledge})

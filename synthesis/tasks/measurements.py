@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -130,10 +131,12 @@ class Volume(Task):
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         shown = {one.concept for one in scene.instances if one.largest_section and one.component == 1}
+        parts = Counter(volume.concept for volume in scene.volumes)
         whole = [
             volume
             for volume in scene.volumes
             if volume.concept in shown
+            and parts[volume.concept] == 1  # of several masks under one name, none is the whole
             and volume.concept in scene.complete
             and context.vocabulary[volume.concept].kind in self.params.kinds
         ]
