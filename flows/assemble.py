@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from medloom.flows.corpus import Decisions
-from medloom.flows.shards import Row, Shard, ShardJob, UnitPlace, features, write_shard
+from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, features, write_shard
 from medloom.flows.store import Store
 from medloom.flows.workers import Workers
 from medloom.schemas.catalog import Shards
@@ -33,31 +33,28 @@ class Placed:
     shard: Shard
 
 
-def plan_rows(decisions: Decisions, config: str, split: str) -> list[Row]:
+def plan_rows(decisions: Decisions, located: dict[str, Ref], config: str, split: str) -> list[Row]:
     """The rows of one config and split, in order of id. A row is one set of pictures with all its records.
 
-    The id of a row is that of its view where there is one, else a digest of the views in order.
+    The id of a row is that of its view where there is one, else a digest of the views in order. `located` says where
+    each view lies.
     """
     kept = decisions.kept.filter((pl.col("config") == config) & (pl.col("split") == split))
     if kept.is_empty():
         return []
-    grouped = kept.group_by("views", maintain_order=True).agg("unit", "row", "sample", "source")
-    where = decisions.views.select("id", "unit", "row")
-    located = dict(zip(where["id"], zip(where["unit"], where["row"], strict=True), strict=True))
-    rows = []
-    for views, units, numbers in zip(grouped["views"], grouped["unit"], grouped["row"], strict=True):
-        shown = list(views)
-        rows.append(
-            Row(
-                id=shown[0] if len(shown) == 1 else digest("row", shown),
-                views=tuple(located[view] for view in shown),
-                records=tuple(zip(units, numbers, strict=True)),
-            )
+    grouped = kept.group_by("views", maintain_order=True).agg("unit", "row")
+    rows = [
+        Row(
+            id=shown[0] if len(shown) == 1 else digest("row", shown),
+            views=tuple(located[view] for view in shown),
+            records=tuple(zip(units, numbers, strict=True)),
         )
+        for shown, units, numbers in grouped.select("views", "unit", "row").iter_rows()
+    ]
     return sorted(rows, key=lambda row: row.id)
 
 
-def cut(rows: list[Row], sizes: dict[tuple[int, int], int], settings: Shards) -> Iterator[list[Row]]:
+def cut(rows: list[Row], sizes: dict[Ref, int], settings: Shards) -> Iterator[list[Row]]:
     """Shards of at most `rows` rows and `max_mb` megabytes of pictures."""
     shard: list[Row] = []
     weight = 0
@@ -79,15 +76,18 @@ def assemble(
     plan = store.work / "plan"
     shutil.rmtree(plan, ignore_errors=True)
     plan.mkdir(parents=True)
-    views = decisions.views
-    sizes = dict(zip(zip(views["unit"], views["row"], strict=True), views["bytes"], strict=True))
+    located: dict[str, Ref] = {}
+    sizes: dict[Ref, int] = {}
+    for view, unit, row, size in decisions.views.select("id", "unit", "row", "bytes").iter_rows():
+        located[view] = ref = (unit, row)
+        sizes[ref] = size
     described = json.dumps(features(), sort_keys=True)
     jobs: dict[str, tuple[str, str, str]] = {}
 
     def planned() -> Iterator[ShardJob]:
         for config in CONFIGS:
             for split in SPLITS:
-                shards = list(cut(plan_rows(decisions, config, split), sizes, settings))
+                shards = list(cut(plan_rows(decisions, located, config, split), sizes, settings))
                 for number, rows in enumerate(shards):
                     name = f"data/{config}/{split}-{number:05d}-of-{len(shards):05d}.parquet"
                     file = plan / f"{config}-{split}-{number:05d}.msgpack"

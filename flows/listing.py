@@ -106,13 +106,18 @@ def _unique(found: Iterable[Sample | Refusal], refused: list[Refusal], limit: in
         yield item
 
 
+GROWTH_AFTER, MOST_GROWTH = 8, 4
+"""A unit of a big source holds more, up to `MOST_GROWTH` times: after every `GROWTH_AFTER` units' worth of Samples once
+more. Small sources keep all workers busy, and big ones do not fall into so many units that finding rows costs."""
+
+
 def _batches(samples: Iterable[Sample], unit_samples: int) -> Iterator[list[Sample]]:
     batch: list[Sample] = []
     weight = 0
-    for sample in samples:
+    for number, sample in enumerate(samples, start=1):
         batch.append(sample)
         weight += sum(WEIGHTS[media.kind] for media in sample.media)
-        if weight >= unit_samples:
+        if weight >= unit_samples * min(MOST_GROWTH, 1 + number // (GROWTH_AFTER * unit_samples)):
             yield batch
             batch, weight = [], 0
     if batch:

@@ -206,10 +206,9 @@ class Unit:
         self.views = _mapped(self.folder / "views.arrow", arrow_schema(View))
 
     @cached_property
-    def stored(self) -> tuple[dict[str, int], pa.Array]:
+    def stored(self) -> tuple[dict[str, int], pa.ChunkedArray]:
         """Rows by SHA-256, and the bytes, of the pictures that are not their source files' own."""
-        schema = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
-        pictures = _mapped(self.folder / "pictures.arrow", schema)
+        pictures = pa.ipc.open_file(pa.memory_map(str(self.folder / "pictures.arrow"))).read_all()
         return {name: row for row, name in enumerate(pictures.column("sha256").to_pylist())}, pictures.column("bytes")
 
     def record(self, row: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from medloom.synthesis.scenes import Made
     from medloom.synthesis.task import Context, Task
 
+PICTURES_BYTES = 16 * 2**20
+"""So many bytes of stored pictures wait in memory before they are written."""
 PATIENT_KEY = "MEDLOOM_PATIENT_KEY"
 """Environment variable with the key for patient digests, where a source's own ids identify people."""
 
@@ -71,25 +73,28 @@ def run_unit(work: Work) -> UnitReport:
         return msgspec.structs.replace(done, reused=True)
     started = time.perf_counter()
     samples = read_partition(Path(work.samples))
-    result = _Result()
     origin = origin_of(work.recipe)
     tasks, context = toolbox(work.recipe)
-    for sample in samples:
-        _do(sample, origin, work.recipe, tasks, context, result)
-    marks = tuple(origin.marks[file] for file in sorted(origin.marks))
-    report = UnitReport(
-        key=digest("unit", work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]),
-        slot=folder.name,
-        marks=marks,
-        samples=len(samples),
-        views=len(result.views),
-        records=len(result.records),
-        refused=len(result.refused),
-        lost=dict(sorted(result.lost.items())),
-        silent=result.silent,
-        seconds=time.perf_counter() - started,
-    )
-    result.commit(folder, report)
+    with whole_folder(folder) as fresh:
+        with _Pictures(fresh / "pictures.arrow") as pictures:
+            result = _Result(pictures)
+            for sample in samples:
+                _do(sample, origin, work.recipe, tasks, context, result)
+        result.write(fresh)
+        marks = tuple(origin.marks[file] for file in sorted(origin.marks))
+        report = UnitReport(
+            key=digest("unit", work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]),
+            slot=folder.name,
+            marks=marks,
+            samples=len(samples),
+            views=len(result.views),
+            records=len(result.records),
+            refused=len(result.refused),
+            lost=dict(sorted(result.lost.items())),
+            silent=result.silent,
+            seconds=time.perf_counter() - started,
+        )
+        (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
     return report
 
 
@@ -148,35 +153,66 @@ def toolbox(recipe: Recipe) -> tuple[list[Task], Context]:
     return tasks, Context(vocabulary=load_vocabulary(), templates=load_templates(), census=census)
 
 
+class _Pictures:
+    """The stored pictures that are not their source files' own, on their way to disk: few are in memory at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: set[str] = set()
+        self._waiting: dict[str, bytes] = {}
+        self._size = 0
+
+    def __enter__(self) -> _Pictures:
+        import pyarrow as pa
+
+        self._schema = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
+        self._sink = pa.OSFile(str(self.path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+        return self
+
+    def add(self, sha256: str, data: bytes) -> None:
+        """Takes a picture once, however many views show it."""
+        if sha256 in self._seen:
+            return
+        self._seen.add(sha256)
+        self._waiting[sha256] = data
+        self._size += len(data)
+        if self._size >= PICTURES_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        columns = [pa.array(self._waiting, pa.string()), pa.array(self._waiting.values(), pa.large_binary())]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._waiting.clear()
+        self._size = 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._waiting:
+            self._flush()
+        self._writer.close()
+        self._sink.close()
+
+
 class _Result:
-    def __init__(self) -> None:
+    def __init__(self, pictures: _Pictures) -> None:
         self.records: list[Record] = []
         self.views: list[View] = []
         self.refused: list[Refusal] = []
-        self.pictures: dict[str, bytes] = {}
+        self.pictures = pictures
         self.lost: Counter[str] = Counter()
         self.silent = 0
 
-    def commit(self, folder: Path, report: UnitReport) -> None:
-        import pyarrow as pa
-
+    def write(self, folder: Path) -> None:
         from medloom.schemas.arrow import to_batch
 
         # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
         self.records.sort(key=lambda record: (record.views, record.id))
         self.views.sort(key=lambda view: view.id)
-        with whole_folder(folder) as fresh:
-            write_ipc(fresh / "records.arrow", to_batch(Record, self.records))
-            write_ipc(fresh / "views.arrow", to_batch(View, self.views))
-            write_ipc(fresh / "refused.arrow", to_batch(Refusal, self.refused))
-            pictures = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
-            rows = sorted(self.pictures.items())
-            columns: list[Any] = [
-                pa.array([name for name, _ in rows], pa.string()),
-                pa.array([data for _, data in rows], pa.large_binary()),
-            ]
-            write_ipc(fresh / "pictures.arrow", pa.RecordBatch.from_arrays(columns, schema=pictures))
-            (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
+        write_ipc(folder / "records.arrow", to_batch(Record, self.records))
+        write_ipc(folder / "views.arrow", to_batch(View, self.views))
+        write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
 
 
 def write_ipc(path: Path, batch: pa.RecordBatch) -> None:
@@ -210,4 +246,4 @@ def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], conte
         result.records.extend(records)
         result.views.append(scene.view)
         if scene.view.sha256 in made.pictures:
-            result.pictures[scene.view.sha256] = made.pictures[scene.view.sha256]
+            result.pictures.add(scene.view.sha256, made.pictures[scene.view.sha256])

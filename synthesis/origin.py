@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,18 +56,21 @@ class Origin:
         path = inside(self.root, file)
         if file not in self.marks:
             with path.open("rb") as handle:
-                self._mark(file, path, hashlib.file_digest(handle, "sha256").hexdigest())
+                found = os.fstat(handle.fileno())
+                self._mark(file, found, hashlib.file_digest(handle, "sha256").hexdigest())
         return path
 
     def read(self, file: str) -> bytes:
         """The file's bytes, read once and marked. Raises BadInput as `inside` does."""
-        path = inside(self.root, file)
-        data = path.read_bytes()
-        self._mark(file, path, hashlib.sha256(data).hexdigest())
+        with inside(self.root, file).open("rb", buffering=0) as handle:  # one call to read all of it
+            found = os.fstat(handle.fileno())
+            data = handle.read(found.st_size)
+            if len(data) != found.st_size:
+                data += handle.readall()
+        self._mark(file, found, hashlib.sha256(data).hexdigest())
         return data
 
-    def _mark(self, file: str, path: Path, sha256: str) -> None:
-        found = path.stat()
+    def _mark(self, file: str, found: os.stat_result, sha256: str) -> None:
         self.marks[file] = FileMark(file=file, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256)
 
     def licence(self, sample: Sample) -> str:
