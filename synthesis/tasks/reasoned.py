@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import ClassVar
 
 from pydantic import Field
@@ -14,7 +13,7 @@ from medloom.schemas.record import Answer, Config, Fact, Record
 from medloom.schemas.vocabulary import Concept
 from medloom.synthesis.compose import boxed, boxes_text, compose, record_key
 from medloom.synthesis.elsewhere import elsewhere
-from medloom.synthesis.grammar import indefinite, listed
+from medloom.synthesis.grammar import definite, indefinite, listed
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.tasks.choices import chosen, distractors, option_lines, options_of
@@ -56,8 +55,8 @@ class ReasonedAnswer(Task):
         for concept, other in list(zip(drawn, denied, strict=False))[: self.params.per_picture]:
             yield self._confirmed(concept, scene, context)
             yield self._denied(other, missing[other], scene, context)
-        placed = (self._placed(concept, scene, context) for concept in drawn if len(scene.by_concept[concept]) == 1)
-        yield from islice((record for record in placed if record is not None), self.params.per_picture)
+        for concept in [one for one in drawn if len(scene.by_concept[one]) == 1][: self.params.per_picture]:
+            yield self._placed(concept, scene, context)
         if drawn:
             yield from self._multiple(drawn, missing, scene, context)
 
@@ -93,10 +92,11 @@ class ReasonedAnswer(Task):
             answer=Answer(text="no"), reason=reason,
         )  # fmt: skip
 
-    def _placed(self, concept: str, scene: Scene, context: Context) -> Record | None:
+    def _placed(self, concept: str, scene: Scene, context: Context) -> Record:
         """What lies in one ninth of the picture: as a choice where there are distractors, or open.
 
-        Open only where nothing else of its kind reaches into that ninth, and every other of the source is known.
+        Open only where nothing else of its kind reaches into that ninth, and every other of the source is known;
+        else it is asked the other way round, where it lies.
         """
         meant, found = context.vocabulary[concept], scene.by_concept[concept]
         part = ninth(found[0].centroid, scene.view.width, scene.view.height)
@@ -108,7 +108,7 @@ class ReasonedAnswer(Task):
         if len(wrong) < 2 or pick(2, "form", key):
             same = {one for one in context.census.regions if context.vocabulary[one].kind == meant.kind} - {concept}
             if not same <= proved.keys():
-                return None
+                return self._located(concept, scene, context)
             slots = {"kind": KINDS[meant.kind], "place": grid, "finding": sentence(meant.name)}
             wording = context.templates["reasoning.open"].render(key, {**slots, "reason": reason, "boxes": boxes})
             return compose(
@@ -122,6 +122,26 @@ class ReasonedAnswer(Task):
         return compose(
             self, scene, key, wording, [found[0].fact, *(proved[one] for one in sorted(wrong))], form="single",
             concepts=(concept,), options=options, answer=answer, reason=reason, places=boxed(found),
+        )  # fmt: skip
+
+    def _located(self, concept: str, scene: Scene, context: Context) -> Record:
+        """In which ninth it lies, reasoned from where its middle is."""
+        meant, found = context.vocabulary[concept], scene.by_concept[concept]
+        (x, y), width, height = found[0].centroid, scene.view.width, scene.view.height
+        where = place((x, y), width, height)
+        key = record_key(self, scene, "located", concept)
+        reason = f"Its middle lies at {100 * x / width:.0f}% of the width and {100 * y / height:.0f}% of the height."
+        slots = {
+            "the_concept": definite(meant),
+            "place": where.grid,
+            "reason": reason,
+            "boxes": boxes_text((meant.name, one) for one in found),
+        }
+        wording = context.templates["reasoning.place"].render(key, slots)
+        return compose(
+            self, scene, key, wording, [found[0].fact], form="open", concepts=(concept,),
+            answer=Answer(text=f"in the {where.grid} of the picture", variants=(where.grid, where.quadrant)),
+            reason=reason, places=boxed(found),
         )  # fmt: skip
 
     def _multiple(

@@ -27,7 +27,8 @@ def test_an_open_question_needs_its_kind_to_be_alone_there(make_scene, disc, con
             ("alone", alone, known), ("shared", shared, known), ("unknown", alone, known - {"platelet"})
         ):  # fmt: skip
             scene = make_scene(instances=cells, complete=complete, key=f"k{number}")
-            asked[name] |= {record.concepts for record in made(scene, context) if record.form == "open"}
+            open_ones = [one for one in made(scene, context) if one.template.startswith("reasoning.open")]
+            asked[name] |= {record.concepts for record in open_ones}
     white = ("white_blood_cell",)
     assert asked == {"alone": {("red_blood_cell",), white}, "shared": {white}, "unknown": set()}
 
@@ -41,3 +42,11 @@ def test_yes_comes_with_no_and_ids_differ(make_scene, disc, context) -> None:
     closed = [record.polarity for record in records if record.form == "closed"]
     assert sorted(closed) == ["absent", "absent", "present", "present"]
     assert len({record.id for record in records}) == len(records)
+
+
+def test_where_it_lies_is_reasoned_from_its_middle(make_scene, disc, context) -> None:
+    one = disc("heart", (150, 30), 20)
+    scene = make_scene(instances=(one,), complete=frozenset({"heart"}))
+    (record,) = made(scene, context)
+    assert record.template.startswith("reasoning.place") and record.answer.variants == ("upper right", "upper right")
+    assert record.reason == "Its middle lies at 75% of the width and 19% of the height."
