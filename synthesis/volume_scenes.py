@@ -20,7 +20,7 @@ from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.facts import region_fact
-from medloom.synthesis.picture_scene import Canvas, instance_of
+from medloom.synthesis.picture_regions import Canvas, instance_of
 from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 from medloom.synthesis.slices import choose_slices
