@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 # A busy machine is no failure: what is slow is told by --durations, not by a law that fails now and then.
-settings.register_profile("medloom", deadline=None)
+settings.register_profile("medloom", deadline=None, derandomize=os.environ.get("MEDLOOM_CI") == "1")
 settings.load_profile("medloom")
 REPO = Path(__file__).resolve().parent.parent
 

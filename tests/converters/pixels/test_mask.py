@@ -82,7 +82,8 @@ def test_components_are_a_partition_and_scikit_images(mask, connectivity):
 @given(volumes, st.sampled_from([6, 18, 26]))
 def test_components_in_three_dimensions_are_cc3ds(mask, connectivity):
     found = components3d(mask, connectivity)
-    labels, count = cc3d.connected_components(mask, connectivity=connectivity, return_N=True)
+    padded = np.pad(mask, 2)  # cc3d 3 fails on arrays that are one voxel thin
+    labels, count = cc3d.connected_components(padded, connectivity=connectivity, return_N=True)
     assert len(found) == count
     stats = cc3d.statistics(labels)
     assert sorted(c.voxels for c in found) == sorted(stats["voxel_counts"][1:].tolist())
