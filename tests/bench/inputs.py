@@ -18,7 +18,7 @@ from isal import igzip
 from numpy.typing import NDArray
 
 VERSION = 4
-CLASSES = ("atelectasis", "cardiomegaly", "pleural_effusion", "pneumonia", "pneumothorax")
+CLASSES = ("cardiomegaly", "consolidation", "pleural_effusion", "pneumonia", "pneumothorax")
 JPEG_SIDE = 512
 PNG_WIDTH, PNG_HEIGHT = 1024, 768
 VOLUME_SHAPE = (256, 256, 128)
@@ -68,9 +68,10 @@ def _picture(number: int, width: int, height: int, grain: float, rng: np.random.
     canvas = _canvas(number % 8, 2048, grain)
     y, x = rng.integers(0, 2048 - height), rng.integers(0, 2048 - width)
     across, down = rng.uniform(-50, 50, 2).astype(np.float32)
-    light = np.linspace(-across, across, width, dtype=np.float32) + np.linspace(-down, down, height, dtype=np.float32)[
-        :, None
-    ]
+    light = (
+        np.linspace(-across, across, width, dtype=np.float32)
+        + np.linspace(-down, down, height, dtype=np.float32)[:, None]
+    )
     grey = canvas[y : y + height, x : x + width] + (light + np.float32(rng.uniform(105, 150)))
     for _ in range(4):
         centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
@@ -113,7 +114,12 @@ def _volume(folder: Path, number: int) -> None:
     values = rng.integers(-25, 26, VOLUME_SHAPE, np.int16)
     labels = np.zeros(VOLUME_SHAPE, np.uint8)
     values += np.where(_ellipsoid((128, 128, 64), (105, 85, 90)), np.int16(40), np.int16(-1000))
-    for label, level, radius in ((1, 70, (38, 30, 24)), (2, 25, (20, 22, 18)), (3, 110, (9, 9, 7)), (3, 110, (6, 7, 5))):
+    for label, level, radius in (
+        (1, 70, (38, 30, 24)),
+        (2, 25, (20, 22, 18)),
+        (3, 110, (9, 9, 7)),
+        (3, 110, (6, 7, 5)),
+    ):
         centre = tuple(int(rng.integers(70, side - 70)) if side > 140 else int(rng.integers(36, side - 36))
                        for side in VOLUME_SHAPE)  # fmt: skip
         inside = _ellipsoid(centre, radius)
