@@ -72,9 +72,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--quick", action="store_true", help="a twentieth of it, one round"
-    )
+    parser.add_argument("--quick", action="store_true", help="a twentieth of it, one round")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "build" / "bench-data")
     asked = parser.parse_args()
     pictures, rounds = (asked.pictures // 20, 1) if asked.quick else (asked.pictures, asked.rounds)
@@ -104,10 +102,9 @@ def main() -> None:
         on_ray = fresh(ours("jpeg", many, out, 1), out, False)
         figures["orchestration"] = {"one_worker": on_ray, "in_process": figures["jpeg"]["runs"]["medloom"][0]}
         tiny = inputs.make(asked.data, "jpeg", 400)
-        starts = contest(
-            {"tiny build, two workers": ours("jpeg", tiny, out, 2), "empty flow and bare ray": [sys.executable, str(HERE / "startup.py")]},
-            rounds, out, one_core=False,
-        )  # fmt: skip
+        least = [sys.executable, str(HERE / "startup.py")]
+        commands = {"tiny build, two workers": ours("jpeg", tiny, out, 2), "empty flow and bare ray": least}
+        starts = contest(commands, rounds, out, one_core=False)
         walls = {name: statistics.median(one["wall"] for one in found) for name, found in starts.items()}
         figures["start_up"] = {**walls, "runs": starts}
     short = {
