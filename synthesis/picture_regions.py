@@ -20,7 +20,7 @@ from medloom.converters.pixels.mask import (
 from medloom.converters.pixels.measure import centroid
 from medloom.converters.pixels.picture import Prepared
 from medloom.converters.pixels.raster import decode, decode_indices
-from medloom.converters.pixels.resize import resize_mask
+from medloom.converters.pixels.resize import resize_crop
 from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
@@ -208,20 +208,17 @@ def _mask_instances(
 
 def instance_of(part: Mask, corner: tuple[int, int], concept: str, fact: Fact, canvas: Canvas) -> Instance | None:
     """The Instance of a native mask crop whose top-left pixel is `corner`; None where resizing leaves no pixel."""
-    height, width = part.shape
-    x0, y0 = corner
-    stored = np.zeros((canvas.height, canvas.width), np.uint8, order="F")  # the order that run-length encoding reads
-    stored[y0 : y0 + height, x0 : x0 + width] = part
-    if canvas.scale != (1.0, 1.0):
-        stored = resize_mask(stored, *canvas.stored)
-    box = bounding_box(stored)
-    if box is None:
+    crop, (left, top) = resize_crop(part, corner, (canvas.width, canvas.height), canvas.stored)
+    within = bounding_box(crop)
+    if within is None:
         return None
+    stored = np.zeros(canvas.stored[::-1], np.uint8, order="F")  # the order that run-length encoding reads
+    stored[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
     x, y = centroid(part)
     return Instance(
         concept=concept,
-        box=box,
-        centroid=((x + x0) * canvas.scale[0], (y + y0) * canvas.scale[1]),
+        box=(within[0] + left, within[1] + top, within[2] + left, within[3] + top),
+        centroid=((x + corner[0]) * canvas.scale[0], (y + corner[1]) * canvas.scale[1]),
         area_fraction=float(np.count_nonzero(part) / (canvas.width * canvas.height)),
         fact=fact,
         rle=rle_encode(stored),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.mask import boxes3d_of_labels, components3d
+from medloom.converters.pixels.mask import components3d
 from medloom.schemas.card import AreaRule
 from medloom.schemas.record import Fact
 
@@ -43,6 +43,15 @@ class Structure:
 
     def areas(self, axis: int) -> NDArray[np.int64]:
         """Voxels of each component (rows) in each slice across array `axis` (columns) of the whole volume."""
+        if axis not in self._areas:
+            self._areas[axis] = self._counted(axis)
+        return self._areas[axis]
+
+    @cached_property
+    def _areas(self) -> dict[int, NDArray[np.int64]]:
+        return {}
+
+    def _counted(self, axis: int) -> NDArray[np.int64]:
         found = np.nonzero(self.crop)
         numbers = self.crop[found].astype(np.int64) - 1
         start = self.where[axis].start
@@ -71,14 +80,17 @@ def structures_of(
     return found
 
 
+Crop = tuple[NDArray[np.bool_], tuple[slice, slice, slice]]
+"""A cropped mask, and its ijk slices in the volume."""
+
+
 def crops_of_values(
-    label_map: NDArray[Any], values: Iterable[int]
-) -> dict[int, tuple[NDArray[np.bool_], tuple[slice, slice, slice]]]:
-    """Cropped mask and its ijk slices for each of `values` that occurs in an integer label map; one pass."""
-    wanted = set(values)
+    label_map: NDArray[Any], boxes: Mapping[int, tuple[int, int, int, int, int, int]], values: Iterable[int]
+) -> dict[int, Crop]:
+    """The crop of each of `values` that occurs in an integer label map; `boxes` are those of `boxes3d_of_labels`."""
     found = {}
-    for value, (i0, j0, k0, i1, j1, k1) in boxes3d_of_labels(label_map).items():
-        if value in wanted:
-            where = (slice(i0, i1), slice(j0, j1), slice(k0, k1))
-            found[value] = (label_map[where] == value, where)
+    for value in sorted(set(values) & boxes.keys()):
+        i0, j0, k0, i1, j1, k1 = boxes[value]
+        where = (slice(i0, i1), slice(j0, j1), slice(k0, k1))
+        found[value] = (label_map[where] == value, where)
     return found

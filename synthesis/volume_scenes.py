@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.mask import components
+from medloom.converters.pixels.mask import boxes3d_of_labels, components
 from medloom.converters.pixels.picture import from_array
 from medloom.converters.pixels.plane import PlaneGeometry, native_axes, slice_of
 from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid
@@ -112,9 +112,11 @@ def _of_region(
         labels = (labels != 0).astype(np.uint8) if region.value is None else labels
     else:
         named = {name.value: name.name for name in region.names if name.value is not None}
-        _refuse_unnamed(labels, named, region.file)
+    boxes = boxes3d_of_labels(labels)
+    if region.kind == "label_map":
+        _refuse_unnamed(labels, set(boxes) - set(named), region.file)
     wanted = {value: concept for value, name in named.items() if (concept := stage.naming.concept(name)) is not None}
-    for value, (mask, where) in crops_of_values(labels, wanted).items():
+    for value, (mask, where) in crops_of_values(labels, boxes, wanted).items():
         pointer = region.pointer if region.kind == "mask" else f"{region.pointer};value={value}"
         yield wanted[value], region_fact(wanted[value], region.file, pointer, named[value]), mask, where
 
@@ -129,10 +131,12 @@ def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
         raise BadInput(bad.reason, bad.detail, file) from bad
 
 
-def _refuse_unnamed(labels: NDArray[Any], named: dict[int, str], file: str) -> None:
-    values = {int(value) for value in np.unique(labels)} - {0} - set(named)
-    if values:
-        raise BadInput("unnamed_value", f"values {sorted(values)} have no name in the card's label map", file)
+def _refuse_unnamed(labels: NDArray[Any], unnamed: set[int], file: str) -> None:
+    """`unnamed` are the values above 0 without a name; below 0 none has one."""
+    if labels.min() < 0:
+        unnamed = unnamed | {int(value) for value in np.unique(labels[labels < 0])}
+    if unnamed:
+        raise BadInput("unnamed_value", f"values {sorted(unnamed)} have no name in the card's label map", file)
 
 
 def _landmarks(
@@ -218,7 +222,7 @@ def _sections(
     areas = structure.areas(axis)
     rule = stage.origin.card.min_area
     objects = stage.origin.card.components == "objects"
-    for number in (int(value) for value in np.unique(cut) if value):
+    for number in (int(value) for value in np.flatnonzero(np.bincount(cut.ravel())) if value):
         largest = int(areas[number - 1].argmax()) == geometry.native_index
         volume = None if structure.voxel_mm3 is None else float(structure.sizes[number - 1] * structure.voxel_mm3)
         parts = components(cut == number, 8 if stage.origin.card.connectivity == "full" else 4, rule.px)

@@ -7,6 +7,7 @@ patient axis that it is nearest to, one to one, as nibabel's `io_orientation` de
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -156,9 +157,14 @@ def slice_areas(mask: NDArray[Any], affine: NDArray[np.float64], plane: Plane) -
 
 def obliquity(affine: NDArray[np.float64]) -> float:
     """Degrees between the array axis that is turned furthest and the patient axis that it stands for."""
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    nearest = _nearest(affine)[:, 0].astype(int)
-    cosines = np.abs(directions[nearest, range(3)])
+    return _obliquity(_bytes(affine))
+
+
+@lru_cache(maxsize=64)
+def _obliquity(affine: bytes) -> float:
+    axes = np.frombuffer(affine).reshape(4, 4)[:3, :3]
+    nearest = _nearest_of(affine)[:, 0].astype(int)
+    cosines = np.abs((axes / np.linalg.norm(axes, axis=0))[nearest, range(3)])
     return float(np.degrees(np.arccos(np.clip(cosines, 0.0, 1.0))).max())
 
 
@@ -169,7 +175,19 @@ def axis_codes(affine: NDArray[np.float64]) -> str:
 
 def _nearest(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """3×2: for each array axis the patient axis that it stands for, and 1 where it runs along RAS+, else -1."""
-    return np.asarray(io_orientation(affine))  # type: ignore[no-untyped-call]
+    return _nearest_of(_bytes(affine))
+
+
+def _bytes(affine: NDArray[np.float64]) -> bytes:
+    return np.asarray(affine, np.float64).tobytes()
+
+
+@lru_cache(maxsize=64)
+def _nearest_of(affine: bytes) -> NDArray[np.float64]:
+    """Each slice of a volume asks again, and the answer takes a singular value decomposition."""
+    nearest = np.asarray(io_orientation(np.frombuffer(affine).reshape(4, 4)))  # type: ignore[no-untyped-call]
+    nearest.flags.writeable = False
+    return nearest
 
 
 def _matrix(values: tuple[float, ...]) -> NDArray[np.float64]:

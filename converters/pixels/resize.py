@@ -32,7 +32,32 @@ def resize_mask(mask: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     old_height, old_width = mask.shape[:2]
     if (old_width, old_height) == (width, height):
         return mask
-    # cv2's INTER_NEAREST takes the corner, which shifts the mask against its picture by half a pixel.
-    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
-    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
+    rows, columns = _centres(old_height, height), _centres(old_width, width)
     return np.ascontiguousarray(mask[rows[:, None], columns[None, :]])
+
+
+def resize_crop(
+    part: NDArray[Any], corner: tuple[int, int], old: tuple[int, int], new: tuple[int, int]
+) -> tuple[NDArray[Any], tuple[int, int]]:
+    """What `resize_mask` makes of a mask of `old` (width, height) that is zero but for `part`, whose top-left pixel is
+    `corner` (x, y): the crop in the `new` size and its corner. Costs no more than the crop; it may be empty."""
+    if old == new:
+        return part, corner
+    (x, columns), (y, rows) = (
+        _within(_centres(old[axis], new[axis]), corner[axis], part.shape[1 - axis]) for axis in (0, 1)
+    )
+    return part[rows[:, None], columns[None, :]], (x, y)
+
+
+def _centres(old: int, new: int) -> NDArray[np.int64]:
+    """Which of `old` pixels lies under the centre of each of `new` ones.
+
+    cv2's INTER_NEAREST takes the corner, which shifts the mask against its picture by half a pixel.
+    """
+    return (2 * np.arange(new) + 1) * old // (2 * new)
+
+
+def _within(centres: NDArray[np.int64], start: int, length: int) -> tuple[int, NDArray[np.int64]]:
+    """The first new pixel that shows one of the `length` old ones from `start` on, and which of them each shows."""
+    first, behind = np.searchsorted(centres, (start, start + length)).tolist()
+    return first, centres[first:behind] - start

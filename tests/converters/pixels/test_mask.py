@@ -79,6 +79,18 @@ def test_components_are_a_partition_and_scikit_images(mask, connectivity):
     assert order == sorted(order)
 
 
+@pytest.mark.parametrize("side", [510, 514])
+def test_there_may_be_more_components_than_sixteen_bits_count(side):
+    mask = np.zeros((side, side), bool)
+    mask[::2, ::2] = True  # no two touch: 65,025 of them, and 66,049
+    found = components(mask)
+    assert len(found) == (side // 2) ** 2
+    assert [(part.box[0], part.box[1], part.area_px) for part in found[-2:]] == [
+        (side - 4.0, side - 2.0, 1),
+        (side - 2.0, side - 2.0, 1),
+    ]
+
+
 @given(volumes, st.sampled_from([6, 18, 26]))
 def test_components_in_three_dimensions_are_cc3ds(mask, connectivity):
     found = components3d(mask, connectivity)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from medloom.converters.pixels.resize import resize, resize_mask
+from medloom.converters.pixels.resize import resize, resize_crop, resize_mask
 
 
 def test_whole_factors_are_exact_means(pictures):
@@ -46,3 +46,17 @@ def test_a_mask_and_its_picture_stay_together():
     small = resize(picture, 80, 60)
     mask = resize_mask(picture > 0, 80, 60)
     np.testing.assert_array_equal(small > 127, mask)
+
+
+@given(st.data())
+def test_a_crop_is_resized_as_in_the_whole_mask(data):
+    (width, height), new = (data.draw(st.tuples(st.integers(1, 30), st.integers(1, 30))) for _ in range(2))
+    x0, y0 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    x1, y1 = data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height))
+    part = np.random.default_rng(data.draw(st.integers(0, 99))).random((y1 - y0, x1 - x0)) < 0.7
+    whole = np.zeros((height, width), bool)
+    whole[y0:y1, x0:x1] = part
+    crop, (left, top) = resize_crop(part, (x0, y0), (width, height), new)
+    found = np.zeros(new[::-1], bool)
+    found[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
+    assert np.array_equal(found, resize_mask(whole, *new))
