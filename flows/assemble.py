@@ -13,7 +13,8 @@ import msgspec
 import polars as pl
 
 from medloom.flows.corpus import Decisions
-from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, features, write_shard
+from medloom.flows.features import features
+from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, row_schema, write_shard
 from medloom.flows.store import Store
 from medloom.flows.workers import Workers
 from medloom.schemas.catalog import Shards
@@ -81,7 +82,7 @@ def assemble(
     for view, unit, row, size in decisions.views.select("id", "unit", "row", "bytes").iter_rows():
         located[view] = ref = (unit, row)
         sizes[ref] = size
-    described = json.dumps(features(), sort_keys=True)
+    described = json.dumps(features(row_schema()), sort_keys=True)
     jobs: dict[str, tuple[str, str, str]] = {}
 
     def planned() -> Iterator[ShardJob]:

@@ -155,11 +155,10 @@ def _clash(clash: Any) -> SplitClash:
 
 
 def _configs(build: Build) -> tuple[ConfigFiles, ...]:
-    from datasets import Features
+    from medloom.flows.features import listed_features
+    from medloom.flows.shards import row_schema
 
-    from medloom.flows.shards import features
-
-    described = Features.from_dict(features())._to_yaml_list()
+    described = listed_features(row_schema())
     found = []
     for config in CONFIGS:
         shards = tuple(

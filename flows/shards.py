@@ -91,15 +91,6 @@ def row_schema() -> pa.Schema:
     )
 
 
-def features() -> dict[str, Any]:
-    """The row's features as `datasets` names them, pictures as decodable images."""
-    from datasets import Features, Image, List
-
-    found = Features.from_arrow_schema(row_schema())
-    found["images"] = List(Image())
-    return dict(found.to_dict())
-
-
 def write_shard(job: ShardJob) -> Shard:
     """Writes the shard, or finds it whole. Raises BuildError where a source file is no longer what it was."""
     rows = msgspec.msgpack.decode(Path(job.rows).read_bytes(), type=list[Row])

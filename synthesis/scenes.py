@@ -38,9 +38,6 @@ class Stage:
 
 def scenes_of(sample: Sample, origin: Origin) -> Made:
     """All scenes of a Sample. What can't be used is in `refused`; only a bug raises."""
-    from medloom.synthesis.picture_scene import picture_scene
-    from medloom.synthesis.volume_scenes import volume_scenes
-
     made = Made()
     naming = Naming(origin.card, sample.key)
     labels, judged = stated_labels(sample, naming)
@@ -48,8 +45,12 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
     for media in sample.media:
         try:
             if media.kind == "picture":
+                from medloom.synthesis.picture_scene import picture_scene
+
                 made.scenes.append(picture_scene(media, stage, made))
             elif media.kind == "volume":
+                from medloom.synthesis.volume_scenes import volume_scenes
+
                 made.scenes.extend(volume_scenes(media, stage, made))
             else:
                 raise BadInput("unsupported_media", f"a {media.kind} makes no view yet", media.files[0])

@@ -15,6 +15,7 @@ import pytest
 from datasets import Features
 from pycocotools import mask as coco
 
+from medloom.flows.features import features
 from medloom.flows.figures import (
     Balance,
     Cell,
@@ -36,7 +37,7 @@ from medloom.flows.figures import (
     Version,
 )
 from medloom.flows.histogram import histogram
-from medloom.flows.shards import features, row_schema
+from medloom.flows.shards import row_schema
 from medloom.schemas.record import Answer, Fact, Measurement, Option, Place, Record, Turn
 from medloom.schemas.sample import Acquisition, Rle
 from medloom.schemas.view import Derivation, View
@@ -352,8 +353,8 @@ def drawing():
 def corpus_dir(figures, tmp_path_factory):
     """The drawn corpus on disk: real shards of the published row, and figures that describe them."""
     folder = tmp_path_factory.mktemp("corpus")
-    described = Features.from_dict(features())
-    schema = row_schema().with_metadata({b"huggingface": json.dumps({"info": {"features": features()}})})
+    described = Features.from_dict(features(row_schema()))
+    schema = row_schema().with_metadata({b"huggingface": json.dumps({"info": {"features": features(row_schema())}})})
     configs = []
     for config in ("image_text", "vqa", "grounding"):
         examples = [each for each in figures.examples[:6] if each.record.config == config]

@@ -1,0 +1,26 @@
+"""What we write down is what `datasets` would have written."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from datasets import Features, Image, List
+
+from medloom.flows.features import features, listed_features
+from medloom.flows.shards import row_schema
+
+
+def test_features_are_those_of_datasets() -> None:
+    theirs = Features.from_arrow_schema(row_schema())
+    theirs["images"] = List(Image())
+    assert features(row_schema()) == theirs.to_dict()
+    assert listed_features(row_schema()) == theirs._to_yaml_list()
+
+
+def test_every_shape_is_written_as_datasets_writes_it() -> None:
+    images = ("images", pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
+    point = pa.struct([("x", pa.float64()), ("seen", pa.bool_())])
+    schema = pa.schema([images, ("many", pa.list_(pa.list_(pa.int64()))), ("points", pa.list_(point)), ("one", point)])
+    theirs = Features.from_arrow_schema(schema)
+    theirs["images"] = List(Image())
+    assert features(schema) == theirs.to_dict()
+    assert listed_features(schema) == theirs._to_yaml_list()
