@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from medloom.schemas.card import SourceCard
 from medloom.schemas.sample import Refusal, Sample
 
-Feature = Literal["labels", "absent_labels", "boxes", "masks", "spacing", "landmarks", "texts", "questions", "events"]
+Feature = Literal[
+    "labels", "absent_labels", "boxes", "masks", "spacing", "landmarks", "texts", "questions", "events", "measured",
+    "volumes", "clips", "pairs",
+]  # fmt: skip
 
 
 class Params(BaseModel):

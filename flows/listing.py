@@ -11,7 +11,7 @@ import msgspec
 from medloom.flows.store import whole_folder
 from medloom.schemas.card import SourceCard
 from medloom.schemas.identity import digest
-from medloom.schemas.sample import Refusal, Sample
+from medloom.schemas.sample import Refusal, Sample, first_file
 
 WEIGHTS = {"picture": 1, "volume": 256, "series": 256, "clip": 256}
 """What a medium costs beside a picture: a unit is a few seconds of work."""
@@ -98,7 +98,7 @@ def _unique(found: Iterable[Sample | Refusal], refused: list[Refusal], limit: in
                     unit=item.key,
                     reason="duplicate_key",
                     detail="a Sample with this key came before",
-                    file=item.media[0].files[0],
+                    file=first_file(item),
                 )
             )
             continue

@@ -15,7 +15,7 @@ from medloom.flows.recipe import Recipe
 from medloom.flows.store import read_json, whole_folder
 from medloom.schemas.identity import digest
 from medloom.schemas.record import Record
-from medloom.schemas.sample import Refusal, Sample
+from medloom.schemas.sample import Refusal, Sample, first_file
 from medloom.schemas.view import View
 from medloom.synthesis.origin import FileMark, Origin
 
@@ -226,24 +226,32 @@ def write_ipc(path: Path, batch: pa.RecordBatch) -> None:
 def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result) -> None:
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
+    from medloom.synthesis.task import CaseTask
 
     refused = releasable(origin.licence(sample), recipe.release)
     if refused is not None:
-        file = sample.media[0].files[0]
-        row = Refusal(unit=sample.key, reason="licence", detail=refused, file=file, stage="licence")
+        row = Refusal(unit=sample.key, reason="licence", detail=refused, file=first_file(sample), stage="licence")
         result.refused.append(row)
         result.lost["licence"] += 1
         return
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
-    if not made.scenes:
+    if not made.scenes and sample.media:
         result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
+    shown: dict[str, View] = {}
     for scene in made.scenes:
         records = [record for task in tasks for record in task.records(scene, context)]
-        if not records:
-            result.silent += 1
-            continue
         result.records.extend(records)
-        result.views.append(scene.view)
-        if scene.view.sha256 in made.pictures:
-            result.pictures.add(scene.view.sha256, made.pictures[scene.view.sha256])
+        if records:
+            shown[scene.view.id] = scene.view
+    if made.case is not None and (case_tasks := [task for task in tasks if isinstance(task, CaseTask)]):
+        views = {view.id: view for view in (*(scene.view for scene in made.scenes), *made.whole)}
+        for task in case_tasks:
+            for record in task.of_case(made.case, context):
+                result.records.append(record)
+                shown.update((view, views[view]) for view in record.views)
+    result.silent += len(made.scenes) + len(made.whole) - len(shown)
+    for view in shown.values():
+        result.views.append(view)
+        if view.sha256 in made.pictures:
+            result.pictures.add(view.sha256, made.pictures[view.sha256])

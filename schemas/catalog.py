@@ -25,15 +25,44 @@ class Release(_Part):
     """Who may get it."""
 
 
-class ViewPolicy(_Part):
-    """Which slices of a volume become views, at most `per_volume` of them."""
+class FramePolicy(_Part):
+    """Which frames of a clip become views, at most `per_clip` of them."""
 
-    policy: Literal["largest_area", "every_label", "even", "centre"] = "largest_area"
-    """Which slices are shown."""
+    policy: Literal["even", "fps", "scene_change", "key_frames", "events"] = "even"
+    """``even``: at the centres of equal parts; ``fps``: `fps` frames per second; ``scene_change``: where the picture
+    changes most; ``key_frames``: those that the container marks; ``events``: the middle of each event, and its ends."""
+    per_clip: int = Field(default=8, ge=1)
+    """At most so many frames of one clip."""
+    fps: float = Field(default=1.0, gt=0)
+    """Frames per second of the container's own time, for ``fps``."""
+
+
+class TilePolicy(_Part):
+    """Which tiles of a picture too big to be shown become views (slide microscopy, pyramids)."""
+
+    size: int = Field(default=1024, ge=64)
+    """Pixels of a tile's side."""
+    per_picture: int = Field(default=4, ge=1)
+    """At most so many tiles of one picture, those with most tissue first."""
+    microns: float | None = Field(default=None, gt=0)
+    """Wanted µm per pixel: the level of the pyramid nearest to it is taken; without, the smallest that holds a tile."""
+
+
+class ViewPolicy(_Part):
+    """Which slices of a volume become views, at most `per_volume` of them; likewise frames of clips and tiles."""
+
+    policy: Literal["largest_area", "every_label", "even", "centre", "montage"] = "largest_area"
+    """Which slices are shown. A ``montage`` is one picture of `per_volume` slices, evenly spaced."""
     per_volume: int = Field(default=4, ge=1)
     """At most so many slices of one volume and plane."""
     planes: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
     """Planes to cut in."""
+    frames: FramePolicy = FramePolicy()
+    """Which frames of its clips are shown."""
+    tiles: TilePolicy = TilePolicy()
+    """Which tiles of its biggest pictures are shown."""
+    keep_whole: bool = False
+    """Keep volumes and clips whole beside their pictures, for the tasks that ask about all of one."""
 
 
 class SourceUse(_Part):

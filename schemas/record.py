@@ -8,14 +8,16 @@ import msgspec
 
 from medloom.schemas.sample import Polarity, Rle, Split
 
-Config = Literal["image_text", "vqa", "grounding", "reasoning"]
+Config = Literal["image_text", "vqa", "grounding", "reasoning", "text", "volume", "video"]
 Role = Literal["user", "assistant"]
 Form = Literal["none", "closed", "open", "single", "multiple", "numeric", "region"]
-CONFIGS: tuple[Config, ...] = ("image_text", "vqa", "grounding", "reasoning")
+CONFIGS: tuple[Config, ...] = ("image_text", "vqa", "grounding", "reasoning", "text", "volume", "video")
+MEDIA_TAGS = {"picture": "<image>", "volume": "<volume>", "clip": "<video>"}
+"""What a user turn carries once for each view, by the view's kind."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn. A user turn carries ``<image>`` once for each picture that it shows, in the order of `views`."""
+    """One turn. A user turn carries a tag of `MEDIA_TAGS` once for each view that it shows, in the order of `views`."""
 
     role: Role
     text: str
@@ -72,6 +74,26 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     source_name: str | None = None
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a clip's own time, in seconds, that an answer or a question is about; fact `fact` proves it."""
+
+    start_s: float
+    end_s: float
+    concept: str
+    fact: int
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept in a text of the record: characters `start` (inclusive) to `end` (exclusive) of ``texts[text]``."""
+
+    concept: str
+    polarity: Polarity
+    start: int
+    end: int
+    text: int = 0
+    fact: int = 0
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer in a form that can be scored: text and accepted variants, option keys, or a number with unit."""
 
@@ -85,7 +107,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One training item.
 
-    `id` digests (source, sample, task, parameters, views); `views` are View ids in the order of ``<image>``.
+    `id` digests (source, sample, task, parameters, views); `views` are View ids in the order of their tags, and none
+    in the config ``text``. The configs ``volume`` and ``video`` show media that are kept whole.
     `texts` are the several captions of a caption record, never joined. `fills` names the template's slots that the
     answer fills. `split` is None until the corpus-level split has run. `licence` is an SPDX expression.
     """
@@ -114,6 +137,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     places: tuple[Place, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    spans: tuple[Span, ...] = ()
+    mentions: tuple[Mention, ...] = ()
     texts: tuple[str, ...] = ()
     reason: str | None = None
     fills: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import msgspec
 Split = Literal["train", "validation", "test"]
 Polarity = Literal["present", "absent", "uncertain"]
 MediaKind = Literal["picture", "volume", "series", "clip"]
-RegionKind = Literal["box", "polygon", "rle", "mask", "label_map", "colour_mask"]
+RegionKind = Literal["box", "polygon", "rle", "mask", "label_map", "colour_mask", "dicom_seg", "rtstruct"]
 Modality = Literal[
     "ct", "mr", "xray", "ultrasound", "fundus", "oct", "dermoscopy", "microscopy", "histopathology",
     "endoscopy", "mammography", "pet", "nuclear", "photograph", "other",
@@ -19,17 +19,22 @@ Modality = Literal[
 class Media(msgspec.Struct, frozen=True, kw_only=True):
     """A file (or the files of one series or clip) that a picture can be made of.
 
-    `files` are relative to the source's root, with forward slashes. `role` tells the contrast, channel or view
-    where one Sample has several ("t2", "lateral"). `frame` picks one frame or the 3D volume of a 4D file. `size` is the
-    (width, height) that the annotation states: it tells a wrong picture from the right one, and whether boxes were
-    drawn before or after the EXIF rotation.
+    `files` are relative to the source's root, with forward slashes. ``series``: the DICOM files of one series, in any
+    order. ``clip``: a video file, an animated picture, a multi-frame DICOM file, or frames in order, one file each.
+    `role` tells the contrast, channel or view where one Sample has several ("t2", "lateral"). `member` names one array
+    of a container file (an ``.npz`` array, an HDF5 dataset, a series and level of a TIFF as ``0/2``). `frame` picks one
+    frame, one item along the first axis of an array, or the 3D volume of a 4D file. `crop` is half-open xyxy in whole
+    native pixels: a tile of a picture too big to be shown. `size` is the (width, height) that the annotation states: it
+    tells a wrong picture from the right one, and whether boxes were drawn before or after the EXIF rotation.
     """
 
     key: str = "image"
     kind: MediaKind = "picture"
     files: tuple[str, ...]
     role: str | None = None
+    member: str | None = None
     frame: int | None = None
+    crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
 
 
@@ -66,8 +71,12 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     - ``polygon``: `polygons` are flat x, y lists in the same frame. ``rle``: `rle`.
     - ``mask``: `file` shows `name` wherever it is not zero (or equals `value`, or exceeds half in a lossy file).
     - ``label_map`` and ``colour_mask``: `file` and `names`.
+    - ``dicom_seg`` (`names` by segment number) and ``rtstruct`` (`names` by ROI number): `file` is the DICOM object.
 
-    `instance` says that the region is one object; otherwise the components of the mask are the objects.
+    `instance` says that the region is one object; otherwise the components of the mask are the objects. `frame` is the
+    frame of a clip that the region was drawn on. `member` names one array of a container file. `resample` allows a mask
+    on another grid to be brought to the picture's by world coordinates, through the ITK `transform` file where one is
+    given (it maps points of the picture's space to the mask's).
     """
 
     kind: RegionKind
@@ -81,6 +90,10 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     value: int | None = None
     names: tuple[MaskName, ...] = ()
     instance: bool = False
+    frame: int | None = None
+    member: str | None = None
+    resample: bool = False
+    transform: str | None = None
 
 
 class Landmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,32 +114,76 @@ class LandmarkMap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
-    """Text that belongs to the Sample: `kind` is report, findings, impression, caption, note, ..."""
+    """Text that belongs to the Sample: `kind` is report, findings, impression, comparison, indication, caption, note,
+    transcript, query, ... `media` is the picture that it is about, where it isn't about the whole Sample. `start_s` and
+    `end_s` place a transcript in its clip, in seconds of the container's own time.
+    """
 
     kind: str
     body: str
     pointer: str
     language: str = "en"
+    media: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class NamedBox(msgspec.Struct, frozen=True, kw_only=True):
+    """A box that goes with a question: half-open xyxy in native pixels."""
+
+    name: str
+    box: tuple[float, float, float, float]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A question that the source itself ships, with its answer and where it came from."""
+    """A question that the source itself ships, with its answer and where it came from.
+
+    `media` are the pictures that it asks about, in the order in which it shows them; empty means all of the Sample.
+    `options` are the texts of a choice and `correct` the indices of the right ones. `kind` is the source's own word for
+    the type of question. `origin` says whose words they are. `reason` is the source's own explanation; `boxes` are
+    the evidence that it points to, in the first of `media`.
+    """
 
     question: str
     answer: str
     pointer: str
+    media: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    correct: tuple[int, ...] = ()
+    variants: tuple[str, ...] = ()
     kind: str | None = None
+    origin: Literal["people", "template", "model", "unknown"] = "unknown"
+    reason: str | None = None
+    boxes: tuple[NamedBox, ...] = ()
     language: str = "en"
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A measurement that the source itself states. `name` is the source's word for what was measured, `of` for the
+    thing it was measured on; `unit` is a UCUM code (``mm``, ``[hnsf'U]``). `method` is the source's word for how.
+    """
+
+    name: str
+    value: float
+    unit: str
+    pointer: str
+    of: str | None = None
+    method: str | None = None
+    media: str = "image"
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happens in a clip from `start_s` to `end_s`, seconds of the container's own time."""
+    """Something that happens in a clip from `start_s` to `end_s`, seconds of the container's own time.
+
+    `kind`: a ``phase`` of the procedure (phases don't overlap), an ``event``, a ``triplet`` of instrument, verb and
+    target, or the presence of a ``tool``.
+    """
 
     name: str
     start_s: float
     end_s: float
     pointer: str
+    kind: Literal["phase", "event", "triplet", "tool"] = "event"
     media: str = "image"
 
 
@@ -156,7 +213,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One imaging unit. `key` is unique and stable within the source; `patient` and `split` of None are statements.
 
     `complete_labels` are the source's label names of which every one has been judged for this Sample: a name without
-    a Label is absent. `complete_regions` are the names of which every instance has a Region.
+    a Label is absent. `complete_regions` are the names of which every instance has a Region. `media` may be empty where
+    the source has text and no picture; `missing` are the pictures that it names and that are not there.
     `licence` overrides the card's where a source licenses picture by picture.
     """
 
@@ -175,7 +233,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     landmark_maps: tuple[LandmarkMap, ...] = ()
     texts: tuple[Text, ...] = ()
     questions: tuple[Question, ...] = ()
+    measured: tuple[Measured, ...] = ()
     events: tuple[Event, ...] = ()
+    missing: tuple[str, ...] = ()
     licence: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -192,3 +252,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None = None
     stage: Literal["list", "convert", "synthesize", "licence"] = "list"
     part: bool = False
+
+
+def first_file(sample: Sample) -> str | None:
+    """The file to name where something is said of the whole Sample: its first picture's, else its first text's."""
+    if sample.media:
+        return sample.media[0].files[0]
+    pointers = [told.pointer for told in sample.texts] or [told.pointer for told in sample.questions]
+    return pointers[0].split("#", 1)[0] if pointers else None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from medloom.schemas.identity import digest
-from medloom.schemas.record import Fact, Place, Record, Turn
+from medloom.schemas.record import MEDIA_TAGS, Fact, Place, Record, Turn
+from medloom.schemas.view import View
 from medloom.schemas.vocabulary import Concept
-from medloom.synthesis.scene import Instance, Scene
+from medloom.synthesis.scene import Case, Instance, Scene
 from medloom.synthesis.task import Task
 
 if TYPE_CHECKING:
@@ -23,28 +24,50 @@ def record_key(task: Task, scene: Scene, *asked: object) -> str:
     return digest("record", scene.terms.source, scene.sample.key, scene.view.id, task.stamp, asked)
 
 
+def case_key(task: Task, case: Case, views: Sequence[View], *asked: object) -> str:
+    """The same for a record that shows `views` of a Case, or none."""
+    return digest("record", case.terms.source, case.sample.key, [view.id for view in views], task.stamp, asked)
+
+
 def compose(task: Task, scene: Scene, key: str, wording: Wording, evidence: Sequence[Fact], **fields: Any) -> Record:
     """The Record of one View; `fields` are those of Record that the task sets itself."""
-    terms = scene.terms
+    return _composed(task, scene, (scene.view,), key, wording, evidence, fields)
+
+
+def compose_case(
+    task: Task, case: Case, views: Sequence[View], key: str, wording: Wording, evidence: Sequence[Fact], **fields: Any
+) -> Record:
+    """The Record that shows `views` of a Case in that order, or none; `fields` may name another `config`."""
+    return _composed(task, case, views, key, wording, evidence, fields)
+
+
+def _composed(
+    task: Task,
+    of: Scene | Case,
+    views: Sequence[View],
+    key: str,
+    wording: Wording,
+    evidence: Sequence[Fact],
+    fields: dict[str, Any],
+) -> Record:
+    terms = of.terms
+    asked = "\n".join([*(MEDIA_TAGS[view.kind] for view in views), wording.prompt])
     return Record(
         id=key,
-        config=task.config,
+        config=fields.pop("config", task.config),
         task=task.name,
         type=task.type,
         source=terms.source,
-        sample=scene.sample.key,
-        views=(scene.view.id,),
-        turns=(
-            Turn(role="user", text=f"<image>\n{wording.prompt}"),
-            Turn(role="assistant", text=wording.answer),
-        ),
+        sample=of.sample.key,
+        views=tuple(view.id for view in views),
+        turns=(Turn(role="user", text=asked), Turn(role="assistant", text=wording.answer)),
         template=wording.template,
         licence=terms.licence,
         access=terms.access,  # type: ignore[arg-type]
         redistribute=terms.redistribute,  # type: ignore[arg-type]
         patient=terms.patient,
         study=terms.study,
-        published_split=scene.sample.split,
+        published_split=of.sample.split,
         fills=wording.fills,
         evidence=tuple(evidence),
         **fields,

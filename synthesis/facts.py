@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from medloom.schemas.card import SourceCard
 from medloom.schemas.record import Fact
-from medloom.schemas.sample import Polarity, Refusal, Sample
+from medloom.schemas.sample import Polarity, Refusal, Sample, first_file
 from medloom.synthesis.scene import Stated
 
 
@@ -55,7 +55,7 @@ def stated_labels(sample: Sample, naming: Naming) -> tuple[tuple[Stated, ...], f
         if concept is not None:
             by_concept.setdefault(concept, {})[label.name] = (label.polarity, label.pointer)
     exhaustive = set(sample.complete_labels)
-    default_pointer = sample.labels[0].pointer if sample.labels else f"{sample.media[0].files[0]}#labels"
+    default_pointer = sample.labels[0].pointer if sample.labels else f"{first_file(sample)}#labels"
     for name, concept in naming.card.labels.items():
         if concept is not None and name in exhaustive:
             by_concept.setdefault(concept, {}).setdefault(name, ("absent", default_pointer))

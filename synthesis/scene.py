@@ -1,9 +1,10 @@
-"""Scene: one View with every fact of its Sample that the picture can show. It lives in memory only."""
+"""Scene: one View with every fact of its Sample that the picture can show; Case: all of one Sample. In memory only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from medloom.converters.pixels.mask import rle_decode
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Polarity, Rle, Sample
 from medloom.schemas.view import View
+
+if TYPE_CHECKING:
+    from medloom.synthesis.facts import Naming
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,27 @@ class Scene:
         for instance in self.instances:
             found.setdefault(instance.concept, []).append(instance)
         return {concept: tuple(found[concept]) for concept in sorted(found)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One Sample with all its Scenes: what the tasks look at that ask about several pictures, about a whole volume or
+    clip, or about text.
+
+    `scenes` are in the order of the Sample's media, and within one medium by slice or by time. `whole` are the views
+    of media that are kept whole. Texts, questions, events and measurements are those of `sample`. `naming` maps the
+    source's names to concepts.
+    """
+
+    sample: Sample
+    terms: Terms
+    naming: Naming
+    scenes: tuple[Scene, ...] = ()
+    whole: tuple[View, ...] = ()
+    labels: tuple[Stated, ...] = ()
+    judged: frozenset[str] = frozenset()
+    labels_of_patient: bool = False
+
+    def of(self, media: str) -> tuple[Scene, ...]:
+        """The scenes of one medium, by its key."""
+        return tuple(scene for scene in self.scenes if scene.view.media == media)

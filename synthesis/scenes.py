@@ -11,16 +11,19 @@ from medloom.schemas.sample import Acquisition, Media, Refusal, Sample
 from medloom.schemas.view import Derivation, View
 from medloom.synthesis.facts import Naming, stated_labels
 from medloom.synthesis.origin import Origin
-from medloom.synthesis.scene import Scene, Stated, Terms
+from medloom.synthesis.scene import Case, Scene, Stated, Terms
 
 
 @dataclass
 class Made:
-    """What one Sample gave: scenes, the bytes of pictures that are not their source file's own, and refusals."""
+    """What one Sample gave: scenes, views of media kept whole, the bytes that are not their source file's own, and
+    refusals. `case` is all of it together."""
 
     scenes: list[Scene] = field(default_factory=list)
+    whole: list[View] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
+    case: Case | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,19 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
             else:
                 raise BadInput("unsupported_media", f"a {media.kind} makes no view yet", media.files[0])
         except BadInput as bad:
-            made.refused.append(refusal(sample, bad, media.files[0], part=len(sample.media) > 1))
+            part = len(sample.media) > 1 or bool(sample.texts or sample.questions)
+            made.refused.append(refusal(sample, bad, media.files[0], part=part))
     made.refused.extend(naming.refused.values())
+    made.case = Case(
+        sample=sample,
+        terms=stage.terms,
+        naming=naming,
+        scenes=tuple(made.scenes),
+        whole=tuple(made.whole),
+        labels=labels,
+        judged=judged,
+        labels_of_patient=origin.card.labels_of == "patient",
+    )
     return made
 
 
@@ -90,8 +104,9 @@ def view_of(
     """The View of prepared bytes. `spacing_mm` and `to_patient` are those of the stored pixels."""
     source, sample = stage.origin.card.source, stage.sample.key
     stats = prepared.stats
+    where = (derivation.plane, derivation.slice_index, derivation.frame, derivation.montage, derivation.crop)
     return View(
-        id=digest("view", source, sample, media.key, derivation.plane, derivation.slice_index, derivation.frame),
+        id=digest("view", source, sample, media.key, *where),
         source=source,
         sample=sample,
         media=media.key,

@@ -1,4 +1,4 @@
-"""Task: makes Records out of one Scene, purely and deterministically."""
+"""Task: makes Records out of one Scene, or out of one Case, purely and deterministically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medloom.converters.base import Feature
 from medloom.schemas.identity import digest
 from medloom.schemas.record import Config, Record
 from medloom.schemas.vocabulary import Vocabulary
-from medloom.synthesis.scene import Scene
+from medloom.synthesis.scene import Case, Scene
 
 if TYPE_CHECKING:
     from medloom.synthesis.template import TemplateBook
@@ -62,4 +62,16 @@ class Task:
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         """Yields the records that this scene proves; none where it proves none."""
+        raise NotImplementedError
+
+
+class CaseTask(Task):
+    """A task that asks about all of one Sample: several pictures, a whole volume or clip, or its text."""
+
+    def records(self, scene: Scene, context: Context) -> Iterator[Record]:
+        """Nothing: one picture alone is not its business."""
+        return iter(())
+
+    def of_case(self, case: Case, context: Context) -> Iterator[Record]:
+        """Yields the records that this case proves; none where it proves none."""
         raise NotImplementedError

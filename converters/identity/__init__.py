@@ -1,0 +1,1 @@
+"""Identity: what could tell who a patient is, found and removed."""

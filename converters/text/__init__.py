@@ -1,0 +1,1 @@
+"""Text: sections, sentences, polarity, timed transcripts."""
