@@ -35,22 +35,24 @@ class Placed:
 
 
 def plan_rows(decisions: Decisions, located: dict[str, Ref], config: str, split: str) -> list[Row]:
-    """The rows of one config and split, in order of id. A row is one set of pictures with all its records.
+    """The rows of one config and split, in order of id. A row is one set of media with all its records; of records
+    without any, one sample is a row.
 
-    The id of a row is that of its view where there is one, else a digest of the views in order. `located` says where
-    each view lies.
+    The id of a row is that of its view where there is one, else a digest of the views in order, or of the sample.
+    `located` says where each view lies.
     """
     kept = decisions.kept.filter((pl.col("config") == config) & (pl.col("split") == split))
     if kept.is_empty():
         return []
-    grouped = kept.group_by("views", maintain_order=True).agg("unit", "row")
+    sample = pl.when(pl.col("views").list.len() == 0).then(pl.concat_str("source", "sample", separator="\0"))
+    grouped = kept.group_by("views", sample.alias("of"), maintain_order=True).agg("unit", "row")
     rows = [
         Row(
-            id=shown[0] if len(shown) == 1 else digest("row", shown),
+            id=shown[0] if len(shown) == 1 else digest("row", shown or of),
             views=tuple(located[view] for view in shown),
             records=tuple(zip(units, numbers, strict=True)),
         )
-        for shown, units, numbers in grouped.select("views", "unit", "row").iter_rows()
+        for shown, of, units, numbers in grouped.select("views", "of", "unit", "row").iter_rows()
     ]
     return sorted(rows, key=lambda row: row.id)
 
@@ -82,11 +84,11 @@ def assemble(
     for view, unit, row, size in decisions.views.select("id", "unit", "row", "bytes").iter_rows():
         located[view] = ref = (unit, row)
         sizes[ref] = size
-    described = json.dumps(features(row_schema()), sort_keys=True)
     jobs: dict[str, tuple[str, str, str]] = {}
 
     def planned() -> Iterator[ShardJob]:
         for config in CONFIGS:
+            described = json.dumps(features(row_schema(config)), sort_keys=True)
             for split in SPLITS:
                 shards = list(cut(plan_rows(decisions, located, config, split), sizes, settings))
                 for number, rows in enumerate(shards):
@@ -95,7 +97,12 @@ def assemble(
                     file.write_bytes(msgspec.msgpack.encode(rows))
                     jobs[str(file)] = (config, split, name)
                     yield ShardJob(
-                        rows=str(file), split=split, units=units, folder=str(store.shards), features=described
+                        rows=str(file),
+                        config=config,
+                        split=split,
+                        units=units,
+                        folder=str(store.shards),
+                        features=described,
                     )
 
     for file, shard in workers.map(_write_named, planned()):

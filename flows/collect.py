@@ -158,7 +158,6 @@ def _configs(build: Build) -> tuple[ConfigFiles, ...]:
     from medloom.flows.features import listed_features
     from medloom.flows.shards import row_schema
 
-    described = listed_features(row_schema())
     found = []
     for config in CONFIGS:
         shards = tuple(
@@ -174,7 +173,7 @@ def _configs(build: Build) -> tuple[ConfigFiles, ...]:
             if placed.config == config
         )
         if shards:
-            found.append(ConfigFiles(config=config, features=described, shards=shards))
+            found.append(ConfigFiles(config=config, features=listed_features(row_schema(config)), shards=shards))
     return tuple(found)
 
 

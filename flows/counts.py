@@ -29,7 +29,7 @@ def told_columns(build: Build, kept: pl.DataFrame) -> pl.DataFrame:
         pl.col("options").list.len().alias("offered"),
         pl.col("options").list.eval(pl.element().struct.field("key").filter(pl.element().struct.field("correct")))
         .alias("right"),
-        pl.col("turns").list.first().struct.field("text").str.replace_all("<image>", "", literal=True)
+        pl.col("turns").list.first().struct.field("text").str.replace_all("<(image|volume|video)>", "")
         .str.strip_chars().str.len_chars().alias("prompt_chars"),
         pl.col("turns").list.last().struct.field("text").str.count_matches(r"\S+").alias("answer_words"),
         pl.col("places").list.eval(pl.element().struct.field("box").is_not_null().sum()).list.first().fill_null(0)

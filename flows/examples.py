@@ -43,5 +43,5 @@ def _example(build: Build, number: int, row: int, split: str) -> Example:
     record = msgspec.convert({**unit.record(row), "split": split}, Record)
     shown = [unit.view(view) for view in record.views]
     views = tuple(msgspec.convert(view, View) for view in shown)
-    pictures = tuple(unit.picture(view) for view in shown)
+    pictures = tuple(unit.picture(view) if view["kind"] == "picture" else b"" for view in shown)
     return Example(record=record, views=views, pictures=pictures)

@@ -9,12 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
+MEDIA = {"images": ({"feature": {"_type": "Image"}, "_type": "List"}, {"list": "image"}),
+         "volume": ({"_type": "Nifti"}, {"dtype": "nifti"}),
+         "video": ({"_type": "Video"}, {"dtype": "video"})}  # fmt: skip
+"""Columns of media: what decodes them in a shard's metadata, and in a dataset card's header."""
+
 
 def features(schema: pa.Schema) -> dict[str, Any]:
-    """The row's features, its `images` as decodable images: what stands under ``huggingface`` in a shard's metadata."""
-    return {field.name: _feature(field.type) for field in schema} | {
-        "images": {"feature": {"_type": "Image"}, "_type": "List"}
-    }
+    """The row's features, with its media decodable: what stands under ``huggingface`` in a shard's metadata."""
+    return {field.name: MEDIA[field.name][0] if field.name in MEDIA else _feature(field.type) for field in schema}
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
 def listed_features(schema: pa.Schema) -> list[dict[str, Any]]:
     """The same as the list that stands under ``dataset_info`` in a dataset card's header."""
     return [
-        {"name": field.name, "list": "image"} if field.name == "images" else {"name": field.name, **_listed(field.type)}
+        {"name": field.name, **(MEDIA[field.name][1] if field.name in MEDIA else _listed(field.type))}
         for field in schema
     ]
 

@@ -164,7 +164,10 @@ class SplitClash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """A real record for the contact sheet, its views in the order of `record.views`, and their stored bytes."""
+    """A real record for the contact sheet, its views in the order of `record.views`, and their stored bytes.
+
+    Of media that are kept whole there are no bytes.
+    """
 
     record: Record
     views: tuple[View, ...]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medloom.flows.corpus import Decisions
@@ -46,7 +45,9 @@ def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Ta
         records = pa.ipc.open_file(source).read_all()
         views = pa.ipc.open_file(shown).read_all()
         row_of = {view: row for row, view in enumerate(views.column("id").to_pylist())}
-        first = pa.array([row_of[view] for view in pc.list_element(records.column("views"), 0).to_pylist()])
+        first = pa.array(
+            [row_of[shown[0]] if shown else None for shown in records.column("views").to_pylist()], pa.int64()
+        )
         columns = {name: records.column(name) for name in (*RECORD, "views")}
         columns |= {name: views.column(name).take(first) for name in VIEW}
         columns["model"] = pa.nulls(len(records), pa.string())

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medloom.flows.store import fsync, read_json, sha256_of, write_whole
@@ -20,10 +21,10 @@ from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.arrow import VERSION_KEY, arrow_schema
 from medloom.schemas.errors import BuildError
 from medloom.schemas.identity import digest
-from medloom.schemas.record import Record
+from medloom.schemas.record import Config, Record
 from medloom.schemas.view import View
 
-WRITER_VERSION = "1"
+WRITER_VERSION = "2"
 GROUP_BYTES = 64 * 2**20
 """A row group ends here: well below the 100–300 MB that the Hub's viewer takes, and the writer's memory."""
 PAGE_BYTES = 2**20
@@ -33,7 +34,7 @@ Ref = tuple[int, int]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One published row: a picture set, the views that it shows in order, and its records in order of id."""
+    """One published row: a set of media, the views that it shows in order (none of text), and its records by id."""
 
     id: str
     views: tuple[Ref, ...]
@@ -49,9 +50,10 @@ class UnitPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard to write: the file with its rows, the split, and where the units lie."""
+    """One shard to write: the file with its rows, its config and split, and where the units lie."""
 
     rows: str
+    config: Config
     split: str
     units: tuple[UnitPlace, ...]
     folder: str
@@ -70,14 +72,24 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     decoded_bytes: int
 
 
+MEDIUM = {"volume": "volume", "video": "video"}
+"""The configs that show a medium kept whole, and the column that it stands in; `features` names the Hub's type."""
+
+
 @cache
-def row_schema() -> pa.Schema:
-    """The published columns. `images` follows the Image feature of `datasets`: a list of (bytes, path)."""
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+def row_schema(config: Config) -> pa.Schema:
+    """The published columns. `images` follows the Image feature of `datasets`: a list of (bytes, path).
+
+    Rows of ``volume`` and ``video`` hold their medium in a column of that name; rows of ``text`` hold no media.
+    """
+    stored = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    media = [] if config == "text" else [pa.field("images", pa.list_(stored))]
+    if config in MEDIUM:
+        media.insert(0, pa.field(MEDIUM[config], stored))
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
-            pa.field("images", pa.list_(image)),
+            *media,
             pa.field("source", pa.string()),
             pa.field("sample", pa.string()),
             pa.field("patient", pa.string()),
@@ -95,7 +107,7 @@ def write_shard(job: ShardJob) -> Shard:
     """Writes the shard, or finds it whole. Raises BuildError where a source file is no longer what it was."""
     rows = msgspec.msgpack.decode(Path(job.rows).read_bytes(), type=list[Row])
     units = _used(rows, job.units)
-    key = digest("shard", WRITER_VERSION, SCHEMA_VERSION, job.split, job.features, *_content(rows, units))
+    key = digest("shard", WRITER_VERSION, SCHEMA_VERSION, job.config, job.split, job.features, *_content(rows, units))
     path = Path(job.folder) / f"{key}.parquet"
     note = path.with_suffix(".json")
     done = _found(path, note)
@@ -150,26 +162,26 @@ def _write(path: Path, rows: Sequence[Row], units: dict[int, UnitPlace], job: Sh
         VERSION_KEY: SCHEMA_VERSION,
         b"huggingface": json.dumps({"info": {"features": json.loads(job.features)}}),
     }
-    schema = row_schema().with_metadata(metadata)
+    schema = row_schema(job.config).with_metadata(metadata)
     stores = {number: open_unit(place) for number, place in units.items()}
     decoded = 0
-    with pq.ParquetWriter(path, schema, **writer_options()) as writer:
+    with pq.ParquetWriter(path, schema, **writer_options(job.config)) as writer:
         for group in _groups(rows, stores):
-            table = _table(group, stores, job.split, schema)
+            table = _table(group, stores, job, schema)
             decoded += table.nbytes
             writer.write_table(table, row_group_size=len(group))
     return decoded
 
 
 @cache
-def writer_options() -> dict[str, Any]:
-    """Picture bytes plain and uncompressed (they don't compress, and plain bytes dedupe); the rest zstd."""
-    leaves = _leaves(row_schema())
-    raw = "images.list.element.bytes"
+def writer_options(config: Config) -> dict[str, Any]:
+    """Bytes of media plain and uncompressed (they don't compress, and plain bytes dedupe); the rest zstd."""
+    leaves = _leaves(row_schema(config))
+    raw = {"images.list.element.bytes", *(f"{column}.bytes" for column in MEDIUM.values())}
     return {
-        "compression": {leaf: "NONE" if leaf == raw else "ZSTD" for leaf in leaves},
-        "compression_level": {leaf: 3 for leaf in leaves if leaf != raw},
-        "use_dictionary": [leaf for leaf in leaves if leaf not in (raw, "id")],
+        "compression": {leaf: "NONE" if leaf in raw else "ZSTD" for leaf in leaves},
+        "compression_level": {leaf: 3 for leaf in leaves if leaf not in raw},
+        "use_dictionary": [leaf for leaf in leaves if leaf not in (*raw, "id")],
         "write_page_index": True,
         "write_statistics": ["id", "source", "split", "modality", "licence"],
         "data_page_size": PAGE_BYTES,
@@ -258,43 +270,66 @@ def _groups(rows: Sequence[Row], stores: dict[int, Unit]) -> Iterator[list[Row]]
         yield group
 
 
-def _table(rows: list[Row], stores: dict[int, Unit], split: str, schema: pa.Schema) -> pa.Table:
+def _table(rows: list[Row], stores: dict[int, Unit], job: ShardJob, schema: pa.Schema) -> pa.Table:
     views, view_offsets = _taken([row.views for row in rows], stores, "views")
     records, record_offsets = _taken([row.records for row in rows], stores, "records")
     records = records.set_column(
-        records.schema.get_field_index("split"), "split", pa.array([split] * len(records), pa.string())
+        records.schema.get_field_index("split"), "split", pa.array([job.split] * len(records), pa.string())
     )
-    images = _images(views, [stores[number] for row in rows for number, _ in row.views])
-    first_view = view_offsets[:-1]
     first_record = records.take(record_offsets[:-1])
-    modality = views["acquisition"].field("modality").take(first_view)
     columns = {
         "id": pa.array([row.id for row in rows], pa.string()),
-        "images": pa.ListArray.from_arrays(view_offsets, images),
-        "split": pa.array([split] * len(rows), pa.string()),
-        "modality": modality,
+        "split": pa.array([job.split] * len(rows), pa.string()),
+        "modality": views["acquisition"].field("modality").take(_first(view_offsets)),
         "views": pa.ListArray.from_arrays(view_offsets, views.to_struct_array()),
         "records": pa.ListArray.from_arrays(record_offsets, records.to_struct_array()),
+        **_media(job.config, views, view_offsets, [stores[number] for row in rows for number, _ in row.views]),
     }
     for name in ("source", "sample", "patient", "licence", "access"):
         columns[name] = first_record[name]
     return pa.Table.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
 
 
-_SUFFIX = {"jpeg": "jpg", "png": "png"}
+def _first(offsets: pa.Array) -> pa.Array:
+    """Of each list its first element's index, or null where the list is empty."""
+    starts, ends = offsets[:-1], offsets[1:]
+    return pc.if_else(pc.less(starts, ends), starts, pa.scalar(None, pa.int32()))
 
 
-def _images(views: pa.RecordBatch, stores: Sequence[Unit]) -> pa.StructArray:
-    """The pictures of `views`, each in its store, read into one buffer: they are copied once on their way to disk."""
+def _media(config: Config, views: pa.RecordBatch, offsets: pa.Array, stores: Sequence[Unit]) -> dict[str, pa.Array]:
+    """The columns of media: the whole medium of a row is its first view that is no picture."""
+    if config == "text":
+        return {}
+    stored = _stored(views, stores)
+    if config not in MEDIUM:
+        return {"images": pa.ListArray.from_arrays(offsets, stored)}
+    whole = pc.not_equal(views["kind"], "picture").to_pylist()
+    bounds = list(itertools.pairwise(offsets.to_pylist()))
+    medium = [next(at for at in range(start, end) if whole[at]) for start, end in bounds]
+    pictures = [[at for at in range(start, end) if not whole[at]] for start, end in bounds]
+    ends = [0, *itertools.accumulate(map(len, pictures))]
+    images = stored.take(pa.array([at for several in pictures for at in several], pa.int32()))
+    return {
+        MEDIUM[config]: stored.take(pa.array(medium, pa.int32())),
+        "images": pa.ListArray.from_arrays(pa.array(ends, pa.int32()), images),
+    }
+
+
+SUFFIX = {"jpeg": "jpg", "nifti": "nii.gz"}
+"""What a stored file is called where its format's name is not the suffix."""
+
+
+def _stored(views: pa.RecordBatch, stores: Sequence[Unit]) -> pa.StructArray:
+    """The media of `views`, each in its store, read into one buffer: they are copied once on their way to disk."""
     shown = views.select(["source", "source_file", "sha256", "bytes", "format", "id", "passthrough"]).to_pylist()
-    ends = list(itertools.accumulate(view["bytes"] for view in shown))
+    ends = list(itertools.accumulate((view["bytes"] for view in shown), initial=0))
     buffer = pa.allocate_buffer(ends[-1])
-    whole = memoryview(buffer).cast("B")
-    for view, store, end in zip(shown, stores, ends, strict=True):
-        store.read_picture(view, whole[end - view["bytes"] : end])
-    offsets = pa.array([0, *ends], pa.int32()).buffers()[1]
+    whole = memoryview(buffer).cast("B") if ends[-1] else memoryview(bytearray())
+    for view, store, (start, end) in zip(shown, stores, itertools.pairwise(ends), strict=True):
+        store.read_picture(view, whole[start:end])
+    offsets = pa.array(ends, pa.int32()).buffers()[1]
     pictures = pa.Array.from_buffers(pa.binary(), len(shown), [None, offsets, buffer])
-    paths = pa.array([f"{view['id']}.{_SUFFIX[view['format']]}" for view in shown], pa.string())
+    paths = pa.array([f"{view['id']}.{SUFFIX.get(view['format'], view['format'])}" for view in shown], pa.string())
     return pa.StructArray.from_arrays([pictures, paths], ["bytes", "path"])
 
 
@@ -326,4 +361,6 @@ def _taken(refs: list[tuple[Ref, ...]], stores: dict[int, Unit], what: str) -> t
             place.update(((number, row), at + index) for index, row in enumerate(rows))
         at += len(parts[-1])
     offsets = [0, *itertools.accumulate(len(several) for several in refs)]
+    if not parts:
+        return getattr(next(iter(stores.values())), what).slice(0, 0), pa.array(offsets, pa.int32())
     return pa.concat_batches(parts).take(pa.array([place[ref] for ref in flat])), pa.array(offsets, pa.int32())

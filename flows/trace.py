@@ -30,8 +30,11 @@ def _origin(row: dict[str, Any]) -> list[str]:
         f"task      {row['task']} (record type {row['type']}), config {row['config']}",
         f"source    {row['source']}, sample {row['sample']}, patient {row['patient'] or 'not known'}",
         f"licence   {row['licence']}",
-        f"file      {row['source_file']}",
-        f"          sha256 {row['source_sha256']}",
+        *(
+            [f"file      {row['source_file']}", f"          sha256 {row['source_sha256']}"]
+            if row["source_file"]
+            else []
+        ),
     ]
 
 
@@ -46,9 +49,9 @@ def _evidence(row: dict[str, Any]) -> list[str]:
 
 
 def _making(row: dict[str, Any]) -> list[str]:
-    steps = row["derivation"]
-    done = [f"{name}={value}" for name, value in steps.items() if value not in (None, False)]
-    how = "the file's own bytes" if row["passthrough"] else ", ".join(done)
+    steps = row["derivation"] or {}
+    done = [f"{name}={value}" for name, value in steps.items() if value not in (None, False, [])]
+    how = "none" if not row["views"] else "the file's own bytes" if row["passthrough"] else ", ".join(done)
     return [f"picture   {how}", f"template  {row['template']}", f"model     {row['model'] or 'none: a template'}"]
 
 

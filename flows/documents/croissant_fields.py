@@ -19,15 +19,17 @@ _LISTS = ("list", "large_list", "sequence")
 DESCRIBED = {
     "id": "Digest that names the row.",
     "images": "The stored pictures, encoded as JPEG or PNG, in the order of the <image> marks.",
+    "volume": "The whole volume, as gzipped NIfTI.",
+    "video": "The whole clip, in a video container.",
     "source": "The source that the row comes from.",
     "sample": "The sample of the source, by the source's own key.",
     "patient": "Digest that stands for the patient; empty where the source names none.",
     "split": "train, validation or test.",
-    "modality": "How the pictures were taken.",
+    "modality": "How the media were taken.",
     "licence": "SPDX expression of the licence of the row's source.",
     "access": "open, registration or credentialed.",
-    "views": "What is known of each picture: file, digests, size, spacing, orientation, how it was made.",
-    "records": "The records on these pictures.",
+    "views": "What is known of each picture or medium: file, digests, size, spacing, orientation, how it was made.",
+    "records": "The records on these media.",
 }
 # One path gives one value: turns are a list within a list, so question and answer of the first exchange are named.
 _TURNS = (
@@ -67,6 +69,9 @@ def _field(record_set: str, file_set: str, feature: Feature) -> dict[str, Any]:
         "description": described,
         **_array(depth),
     }
+    if inner == "nifti":  # Croissant has no word for a volume
+        field["description"] += " Here its file name; the bytes stand beside it in the Parquet files."
+        return field | {"dataType": "sc:Text", "source": _source(file_set, name, "path")}
     if isinstance(inner, str):
         path = "bytes" if inner in _MEDIA else None
         if path and depth:

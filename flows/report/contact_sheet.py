@@ -22,7 +22,7 @@ MAX_CARDS = 60
 PICTURE_BUDGET = 4_200_000
 """Characters of data URIs on the whole page: it stays below 6 MB."""
 PER_CARD, TEXT, FACTS = 4, 900, 8
-_IMAGE = re.compile(r"[ \t]*<image>[ \t]*\n?")
+_IMAGE = re.compile(r"[ \t]*<(?:image|volume|video)>[ \t]*\n?")
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +160,8 @@ def _thumbnail(
     """The thumbnail, or why there is none."""
     if example.record.redistribute != "bytes" or example.record.access == "credentialed":
         return None, "the source's pixels may not be redistributed"
+    if view.kind != "picture":
+        return None, f"kept whole: {view.frames} {'slices' if view.kind == 'volume' else 'frames'}"
     key = f"p-{digest(view.sha256, size=8)}"
     if key in known:
         return known[key], None
@@ -176,6 +178,8 @@ def view_caption(view: View) -> str:
     words = []
     if made.plane is not None:
         words.append(f"{made.plane} slice {made.slice_index}" if made.slice_index is not None else made.plane)
+    if made.montage:
+        words.append(f"slices {', '.join(map(str, made.montage))}")
     if made.frame is not None:
         words.append(f"frame {made.frame}")
     if made.time_s is not None:
@@ -211,7 +215,7 @@ def _card(example: Example, pictures: tuple[Picture, ...], phantom: bool) -> Car
 
 
 def _question(record: Record, turn: Turn) -> str:
-    """The turn without its ``<image>`` marks and without the lines that the card lists as options."""
+    """The turn without the marks of its media and without the lines that the card lists as options."""
     listed = {f"{option.key}{stop} {option.text}" for option in record.options for stop in (".", ")", ":")}
     lines = _IMAGE.sub("", turn.text).strip().split("\n")
     return "\n".join(line for line in lines if turn.role != "user" or line.strip() not in listed).rstrip()

@@ -10,7 +10,8 @@ import polars as pl
 from medloom.quality.filter import Filter
 from medloom.quality.verdicts import drop_where, first_of
 
-IMAGE_TAG = "<image>"
+ANY_TAG = r"<(image|volume|video)>"
+WHOLE_TAGS = {"volume": "<volume>", "video": "<video>"}
 
 
 class Structure(Filter):
@@ -19,12 +20,13 @@ class Structure(Filter):
     Reasons: ``duplicate_id``, ``no_turns``, ``turns_order``, ``no_picture``, ``image_count``, ``image_in_answer``,
     ``unknown_view``, ``repeated_view``, ``empty_text``, ``empty_prompt``, ``options_missing``, ``option_empty``,
     ``option_repeated``, ``option_correct_count``, ``answer_missing``, ``no_evidence``, ``fact_index``,
-    ``place_view``, ``place_empty``.
+    ``place_view``, ``place_empty``, ``picture_in_text``. Records of the config ``text`` show nothing; those of
+    ``volume`` and ``video`` show one whole medium, and pictures beside it as they like.
     """
 
     name: ClassVar[str] = "structure"
     record_columns: ClassVar[tuple[str, ...]] = (
-        "id", "form", "views", "turns", "options", "answer", "places", "measurements", "texts", "evidence",
+        "id", "config", "form", "views", "turns", "options", "answer", "places", "measurements", "texts", "evidence",
     )  # fmt: skip
 
     def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
@@ -54,10 +56,17 @@ def _turns(records: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _pictures(records: pl.DataFrame, views: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    shown, pictures = _said_by("user").str.count_matches(IMAGE_TAG, literal=True), pl.col("views").list.len()
-    yield drop_where(records, pictures == 0, "no_picture")
+    said, pictures, text = _said_by("user"), pl.col("views").list.len(), pl.col("config") == "text"
+    shown = said.str.count_matches(ANY_TAG)
+    yield drop_where(records, (pictures == 0) & ~text, "no_picture")
+    yield drop_where(records, (pictures > 0) & text, "picture_in_text")
     yield drop_where(records, shown != pictures, "image_count", pl.format("{} tags, {} views", shown, pictures))
-    yield drop_where(records, _said_by("assistant").str.contains(IMAGE_TAG, literal=True), "image_in_answer")
+    for config, tag in WHOLE_TAGS.items():
+        whole = said.str.count_matches(tag, literal=True)
+        yield drop_where(
+            records, (whole == 1) != (pl.col("config") == config), "image_count", pl.format("{} {}", whole, pl.lit(tag))
+        )
+    yield drop_where(records, _said_by("assistant").str.contains(ANY_TAG), "image_in_answer")
     named = records.select("id", view=pl.col("views")).explode("view", empty_as_null=False)
     unknown = named.join(views.select(view="id"), on="view", how="anti", nulls_equal=False)
     yield drop_where(unknown, pl.lit(True), "unknown_view", pl.col("view"))
@@ -70,7 +79,7 @@ def _texts(records: pl.DataFrame) -> Iterator[pl.DataFrame]:
     blank_caption = pl.col("texts").list.eval(pl.element().str.strip_chars() == "").list.any()
     blank_answer = pl.col("answer").struct.field("text").str.strip_chars() == ""
     yield drop_where(records, blank | blank_caption | blank_answer.fill_null(False), "empty_text")
-    asked = _said_by("user").str.replace_all(IMAGE_TAG, "", literal=True).str.strip_chars()
+    asked = _said_by("user").str.replace_all(ANY_TAG, "").str.strip_chars()
     yield drop_where(records, (pl.col("form") != "none") & (asked == ""), "empty_prompt")
 
 

@@ -86,7 +86,7 @@ class Text(Filter):
 
 def _said(records: pl.DataFrame) -> pl.DataFrame:
     """One row for each text: id, part (user, assistant, caption, option, answer, reason), text, words, language,
-    placed. ``<image>`` is taken out."""
+    placed. The marks of media are taken out."""
     base = records.with_columns(placed=pl.col("places").list.len() > 0)
     keep = ("id", "language", "placed")
     turns = base.select(*keep, turn="turns").explode("turn", empty_as_null=False).unnest("turn")
@@ -100,7 +100,7 @@ def _said(records: pl.DataFrame) -> pl.DataFrame:
     }
     rows = [turns.rename({"role": "part"}), *(frame.with_columns(part=pl.lit(part)) for part, frame in parts.items())]
     said = pl.concat([frame.select(*keep, "part", "text") for frame in rows]).filter(pl.col("text").is_not_null())
-    text = pl.col("text").str.replace_all(" *<image> *", " ").str.strip_chars()
+    text = pl.col("text").str.replace_all(" *<(image|volume|video)> *", " ").str.strip_chars()
     return said.with_columns(text).with_columns(words=pl.col("text").str.extract_all(r"\S+"))
 
 

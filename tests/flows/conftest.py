@@ -353,8 +353,9 @@ def drawing():
 def corpus_dir(figures, tmp_path_factory):
     """The drawn corpus on disk: real shards of the published row, and figures that describe them."""
     folder = tmp_path_factory.mktemp("corpus")
-    described = Features.from_dict(features(row_schema()))
-    schema = row_schema().with_metadata({b"huggingface": json.dumps({"info": {"features": features(row_schema())}})})
+    written = features(row_schema("vqa"))
+    described = Features.from_dict(written)
+    schema = row_schema("vqa").with_metadata({b"huggingface": json.dumps({"info": {"features": written}})})
     configs = []
     for config in ("image_text", "vqa", "grounding"):
         examples = [each for each in figures.examples[:6] if each.record.config == config]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from datasets import Features, Image, List
+import pytest
+from datasets import Features, Image, List, Nifti, Video
 
 from medloom.flows.features import features, listed_features
 from medloom.flows.shards import row_schema
+from medloom.schemas.record import CONFIGS, Config
+
+MEDIA = {"images": List(Image()), "volume": Nifti(), "video": Video()}
 
 
-def test_features_are_those_of_datasets() -> None:
-    theirs = Features.from_arrow_schema(row_schema())
-    theirs["images"] = List(Image())
-    assert features(row_schema()) == theirs.to_dict()
-    assert listed_features(row_schema()) == theirs._to_yaml_list()
+@pytest.mark.parametrize("config", CONFIGS)
+def test_features_are_those_of_datasets(config: Config) -> None:
+    theirs = Features.from_arrow_schema(row_schema(config))
+    theirs |= {name: kind for name, kind in MEDIA.items() if name in theirs}
+    assert features(row_schema(config)) == theirs.to_dict()
+    assert listed_features(row_schema(config)) == Features(theirs)._to_yaml_list()
 
 
 def test_every_shape_is_written_as_datasets_writes_it() -> None:
