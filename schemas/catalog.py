@@ -103,6 +103,44 @@ class Synthesis(_Part):
     """Who phrases: nobody but the templates."""
 
 
+ProfileOption = Literal[
+    "clean_descriptors", "clean_pixel_data", "retain_longitudinal_modified_dates", "retain_patient_characteristics"
+]  # fmt: skip
+"""Options of the Basic Application Level Confidentiality Profile (DICOM PS3.15 Annex E.3) that a build can follow."""
+
+
+class IdentitySettings(_Part):
+    """What is done so that nothing tells who the patient is. All of it is on unless the catalog says otherwise."""
+
+    options: tuple[ProfileOption, ...] = (
+        "clean_pixel_data",
+        "clean_descriptors",
+        "retain_longitudinal_modified_dates",
+        "retain_patient_characteristics",
+    )
+    """Options of the DICOM Basic Application Level Confidentiality Profile, which is followed in any case. Without
+    ``clean_descriptors`` free text of headers is removed; without ``retain_patient_characteristics`` so are sex
+    and age."""
+    dates: Literal["offsets", "remove"] = "offsets"
+    """``offsets``: days from the patient's own first date, never a date; ``remove``: not even those."""
+    text: Literal["scrub", "keep"] = "scrub"
+    """``scrub``: names, dates, numbers and places in reports and questions become [NAME], [DATE], ...; ``keep`` where
+    the source has done so already."""
+    burned_in: Literal["mask", "quarantine", "keep"] = "mask"
+    """Text in pixels that may tell who the patient is: blackened, or the picture is refused, or nobody looks."""
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """The profile's options that are really followed: `dates` and `burned_in` can switch theirs off."""
+        off = {"retain_longitudinal_modified_dates"} if self.dates == "remove" else set()
+        off |= {"clean_pixel_data"} if self.burned_in == "keep" else set()
+        return tuple(sorted(set(self.options) - off))
+
+    @property
+    def looks_at_pixels(self) -> bool:
+        return "clean_pixel_data" in self.followed
+
+
 class SplitSettings(_Part):
     """Who goes where. Patients are whole; near-duplicate pictures stay together."""
 
@@ -151,6 +189,8 @@ class Catalog(_Part):
     """How pictures are stored."""
     synthesis: Synthesis = Synthesis()
     """Which engine phrases."""
+    identity: IdentitySettings = IdentitySettings()
+    """What is done so that nothing tells who the patient is."""
     filters: tuple[str | dict[str, dict[str, Any]], ...] = ()
     """What a record has to pass, in this order: names, or a name with its parameters."""
     split: SplitSettings = SplitSettings()
