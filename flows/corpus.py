@@ -53,7 +53,10 @@ def decide(
     filters: tuple[FilterSpec, ...],
     settings: SplitSettings,
 ) -> Decisions:
-    """Runs the corpus-scope filters in the catalog's order, then splits what is left.
+    """Lets every filter have its say in the catalog's order, then splits what is left.
+
+    `unit_drops` are the verdicts of the unit-scope filters, which look at each record for itself, so that they could be
+    found unit by unit before: here they take their turn among the corpus-scope ones.
 
     Raises BuildError where a sample, patient or picture would be in two splits.
     """
@@ -65,14 +68,16 @@ def decide(
     view_columns = {*VIEW_NARROW, *(name for one in corpus_wide for name in one.view_columns)}
     records = gather(folders, "records.arrow", columns).sort("id")
     views = gather(folders, "views.arrow", view_columns).sort("id")
-    drops: dict[str, list[Drop]] = {one.name: [] for one in loaded}
+    found: dict[str, list[Drop]] = {}
     for drop in unit_drops:
-        drops[drop.filter].append(drop)
-    gone = _frame(drop for dropped in drops.values() for drop in dropped)
-    alive = records.join(gone, left_on="id", right_on="record", how="anti")
-    for drop in run_filters(corpus_wide, alive, views):
-        drops[drop.filter].append(drop)
-    gone = _frame(drop for dropped in drops.values() for drop in dropped)
+        found.setdefault(drop.filter, []).append(drop)
+    steps: list[tuple[str, tuple[Drop, ...]]] = []
+    gone = _frame(())
+    for one in loaded:
+        alive = records.join(gone, left_on="id", right_on="record", how="anti")
+        drops = list(run_filters([one], alive, views)) if one.scope == "corpus" else _still(found, one.name, alive)
+        steps.append((one.name, tuple(sorted(drops, key=lambda drop: drop.record))))
+        gone = pl.concat([gone, _frame(drops)])
     records = records.select(*NARROW, "unit", "row").join(gone, left_on="id", right_on="record", how="left")
     split = _split(records.filter(pl.col("filter").is_null()), views, settings)
     records = records.join(
@@ -80,8 +85,13 @@ def decide(
     ).sort("id")
     placed = records.filter(pl.col("filter").is_null())
     assert_disjoint(placed, views.select("source", "sample", "sha256"), settings.by)
-    steps = tuple((name, tuple(sorted(rows, key=lambda row: row.record))) for name, rows in drops.items())
-    return Decisions(records, views, steps, split)
+    return Decisions(records, views, tuple(steps), split)
+
+
+def _still(found: dict[str, list[Drop]], name: str, alive: pl.DataFrame) -> list[Drop]:
+    """What the filter `name` dropped of the records that are still there."""
+    left = set(alive["id"]) if name in found else set()
+    return [drop for drop in found.get(name, []) if drop.record in left]
 
 
 def _frame(drops: Iterable[Drop]) -> pl.DataFrame:

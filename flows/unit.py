@@ -236,8 +236,7 @@ def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], conte
         return
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
-    if not made.scenes and sample.media:
-        result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
+    before = len(result.records)
     shown: dict[str, View] = {}
     for scene in made.scenes:
         records = [record for task in tasks for record in task.records(scene, context)]
@@ -250,6 +249,8 @@ def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], conte
             for record in task.of_case(made.case, context):
                 result.records.append(record)
                 shown.update((view, views[view]) for view in record.views)
+    if not made.scenes and sample.media and len(result.records) == before:
+        result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
     result.silent += len(made.scenes) + len(made.whole) - len(shown)
     for view in shown.values():
         result.views.append(view)

@@ -19,7 +19,7 @@ class FilterParams(BaseModel):
 class Filter:
     """One named check. What it doesn't name is kept.
 
-    `scope` "unit": sees the records of one unit at a time, with all columns that it names, in any order of units.
+    `scope` "unit": judges each record for itself, in batches of one unit, with all columns that it names.
     `scope` "corpus": sees the named columns of all records that are still kept; name few, narrow ones.
     `version` changes whenever the same rows would get another verdict.
     """

@@ -43,13 +43,14 @@ class Text(Filter):
     """Drops a record for what it says in any turn, caption, option, answer or reason.
 
     Reasons: ``mojibake``, ``non_printing``, ``html``, ``template_residue``, ``raw_name`` (of a file, folder or class),
-    ``reveals_source`` ("the report says") and ``doubled_word`` (both of English only), ``forbidden``, ``too_long``,
-    ``too_short`` (captions), ``repeated_words``, which is not asked of records with places: their lists repeat.
+    ``reveals_source`` ("the report says", where a picture is shown) and ``doubled_word`` (both of English only),
+    ``forbidden``, ``too_long``, ``too_short`` (captions), ``repeated_words``, which is not asked of records with
+    places: their lists repeat.
     """
 
     name: ClassVar[str] = "text"
     record_columns: ClassVar[tuple[str, ...]] = (
-        "id", "turns", "texts", "options", "answer", "reason", "language", "places",
+        "id", "config", "turns", "texts", "options", "answer", "reason", "language", "places",
     )  # fmt: skip
     Params: ClassVar[type[FilterParams]] = TextParams
     params: TextParams
@@ -57,13 +58,14 @@ class Text(Filter):
     def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
         said, allowed = _said(records), self.params
         english = said.filter(pl.col("language").str.starts_with("en"))
-        answered = english.filter(pl.col("part") != "user")
+        pictured = english.filter(~pl.col("text_only"))  # who reads a report may say what it says
+        answered = pictured.filter(pl.col("part") != "user")
         captions = said.filter(pl.col("part") == "caption")
         length, words = pl.col("text").str.len_chars(), pl.col("words").list.len()
         return first_of(
             [
                 *(_matching(said, pattern, reason) for reason, pattern in FORBIDDEN.items()),
-                _matching(english, REVEALS_SOURCE, "reveals_source"),
+                _matching(pictured, REVEALS_SOURCE, "reveals_source"),
                 _matching(answered, SAYS_LABEL, "reveals_source"),
                 *(_matching(said, pattern, "forbidden") for pattern in allowed.forbidden),
                 drop_where(said, length > allowed.max_characters, "too_long", pl.format("{} characters", length)),
@@ -86,9 +88,9 @@ class Text(Filter):
 
 def _said(records: pl.DataFrame) -> pl.DataFrame:
     """One row for each text: id, part (user, assistant, caption, option, answer, reason), text, words, language,
-    placed. The marks of media are taken out."""
-    base = records.with_columns(placed=pl.col("places").list.len() > 0)
-    keep = ("id", "language", "placed")
+    placed, text_only. The marks of media are taken out."""
+    base = records.with_columns(placed=pl.col("places").list.len() > 0, text_only=pl.col("config") == "text")
+    keep = ("id", "language", "placed", "text_only")
     turns = base.select(*keep, turn="turns").explode("turn", empty_as_null=False).unnest("turn")
     captions = base.select(*keep, text="texts").explode("text", empty_as_null=False)
     options = base.select(*keep, option="options").explode("option", empty_as_null=False)
