@@ -168,6 +168,16 @@ class Shards(_Part):
     """Most megabytes of a shard."""
 
 
+class Limits(_Part):
+    """What one Sample may take. What takes more is quarantined as ``time_limit`` or ``memory_limit``: nets for files
+    that are broken or made to harm, far above what honest ones take, since two machines differ near a limit."""
+
+    seconds_per_sample: float = Field(default=600, gt=0)
+    """Most seconds of work on one Sample."""
+    memory_mb: int = Field(default=32768, ge=1024)
+    """Most megabytes of memory that a process may hold while it works on one Sample."""
+
+
 class Catalog(_Part):
     """The recipe of one corpus. `tasks` and `filters` are names, or one-key mappings of a name to its parameters."""
 
@@ -199,6 +209,8 @@ class Catalog(_Part):
     """Where a shard ends."""
     unit_samples: int = Field(default=256, ge=1)
     """Pictures of one unit of work; a volume counts as many."""
+    limits: Limits = Limits()
+    """What one Sample may take before it is quarantined."""
 
     @property
     def task_params(self) -> dict[str, dict[str, Any]]:
