@@ -141,7 +141,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     `media` are the pictures that it asks about, in the order in which it shows them; empty means all of the Sample.
     `options` are the texts of a choice and `correct` the indices of the right ones. `kind` is the source's own word for
     the type of question. `origin` says whose words they are. `reason` is the source's own explanation; `boxes` are
-    the evidence that it points to, in the first of `media`.
+    the evidence that it points to, in the first of `media`. `follows` says that it goes on from the question before it
+    in `questions`, in one conversation.
     """
 
     question: str
@@ -156,6 +157,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     boxes: tuple[NamedBox, ...] = ()
     language: str = "en"
+    follows: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from medloom.converters.refused import refused
 from medloom.converters.registry import load_converter
 from medloom.schemas.card import Exhaustive, SourceCard
 from medloom.schemas.errors import BadInput, MedloomError
-from medloom.schemas.sample import Refusal, Sample
+from medloom.schemas.sample import Refusal, Sample, first_file
 
 
 class Part(base.Params):
@@ -63,6 +63,9 @@ class Joined(Converter):
             for item in load_converter(part.converter).samples(root, mine):
                 if isinstance(item, Refusal):
                     yield msgspec.structs.replace(item, part=True)  # the base's Sample goes on without it
+                elif not item.media:
+                    bad = BadInput("no_picture", f"{part.converter} speaks of a picture that is not there")
+                    yield refused(item.key, bad, first_file(item), part=True)
                 elif item.media[0].files[0] in found:
                     bad = BadInput("duplicate_key", f"{part.converter} speaks of this picture twice")
                     yield refused(item.key, bad, item.media[0].files[0])
@@ -70,7 +73,7 @@ class Joined(Converter):
                     found[item.media[0].files[0]] = item
             added.append(found)
         for item in load_converter(params.base.converter).samples(root, _card_of(params.base, card)):
-            if isinstance(item, Refusal):
+            if isinstance(item, Refusal) or not item.media:
                 yield item
                 continue
             file = item.media[0].files[0]

@@ -164,18 +164,24 @@ class QuestionFile:
                     continue
                 number += 1
                 try:
-                    line = raw.removeprefix(b"\xef\xbb\xbf").decode(self._encoding or "utf-8")
+                    line = self._text(raw.removeprefix(b"\xef\xbb\xbf"))
                 except UnicodeDecodeError as error:
-                    if self._fallback is None:
-                        yield number, BadInput("not_utf8", f"row {number}: {error}", self.file)
-                        continue
-                    line = raw.decode(self._fallback, errors="replace")
+                    yield number, BadInput("not_utf8", f"row {number}: {error}", self.file)
+                    continue
                 cells = [cell.strip() for cell in line.split(mark)]
                 if len(cells) != len(self._header):
                     detail = f"row {number} has {len(cells)} parts, not {len(self._header)}"
                     yield number, BadInput("bad_row", detail, self.file)
                     continue
                 yield number, dict(zip(self._header, cells, strict=True))
+
+    def _text(self, line: bytes) -> str:
+        try:
+            return line.decode(self._encoding or "utf-8")
+        except UnicodeDecodeError:
+            if self._fallback is None:
+                raise
+        return line.decode(self._fallback)
 
 
 def _holds_rows(content: dict[str, Any]) -> bool:
@@ -204,6 +210,8 @@ def _decoded(data: bytes) -> Any:
         if b"NaN" not in data and b"Infinity" not in data:
             raise BadInput("not_json", str(first)) from None
     try:
-        return json.loads(data, parse_constant=lambda _: None)
+        content = json.loads(data, parse_constant=lambda _: None)
+        msgspec.msgpack.encode(content)  # half a surrogate pair is no text, and could never be written
     except (ValueError, RecursionError) as error:
         raise BadInput("not_json", str(error)) from None
+    return content
