@@ -51,7 +51,7 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
                 from medloom.synthesis.picture_scene import picture_scene
 
                 made.scenes.append(picture_scene(media, stage, made))
-            elif media.kind == "volume":
+            elif media.kind in ("volume", "series"):
                 from medloom.synthesis.volume_scenes import volume_scenes
 
                 made.scenes.extend(volume_scenes(media, stage, made))

@@ -20,6 +20,7 @@ from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.facts import region_fact
+from medloom.synthesis.media_volume import read_volume
 from medloom.synthesis.picture_regions import Canvas, instance_of
 from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
@@ -50,10 +51,11 @@ def volume_scenes(media: Media, stage: Stage, made: Made) -> Iterator[Scene]:
 
 def _read(media: Media, stage: Stage, made: Made) -> Scan:
     origin = stage.origin
-    volume = _frame(read_nifti(origin.path(media.files[0])), media)
+    volume = read_volume(media, origin)
     acquisition = stage.acquisition
     needed = None if acquisition.modality == "ct" else volume.values()
-    window = choose_window(acquisition.modality, acquisition.body_part, acquisition.window, origin.preset, needed)
+    stated = acquisition.window or volume.window
+    window = choose_window(acquisition.modality, acquisition.body_part, stated, origin.preset, needed)
     lost: set[str] = set()
     masks = list(_masks(media, volume, stage, made, lost))
     rule = origin.card.min_area
@@ -71,16 +73,6 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         landmarks=list(_landmarks(media, volume, stage, made)),
         mask_pointer=pointer,
     )
-
-
-def _frame(volume: Volume, media: Media) -> Volume:
-    if volume.frames == 1:
-        return volume.frame(0)
-    if media.frame is None:
-        raise BadInput("which_frame", f"{volume.frames} volumes in one file, and the Sample names none", media.files[0])
-    if media.frame >= volume.frames:
-        raise BadInput("which_frame", f"frame {media.frame} of {volume.frames}", media.files[0])
-    return volume.frame(media.frame)
 
 
 def _voxel_mm3(volume: Volume) -> float:

@@ -21,6 +21,7 @@ from medloom.converters.pixels.plane import (
     slice_areas,
     slice_of,
 )
+from medloom.converters.pixels.series_index import SeriesIndex
 from medloom.schemas.errors import BadInput
 from medloom.schemas.view import Plane
 
@@ -39,7 +40,8 @@ class Volume:
     `data` holds the stored values, I×J×K or I×J×K×T; a value is stored × `slope` + `inter`. `affine` maps voxel index
     to patient RAS mm; where `oriented` is false it only carries `spacing` (i, j, k; mm), and left and right are not
     known. `codes` are the directions in which the axes run ("LAS"), empty where not oriented. `notes` tell what was
-    odd and how it was taken.
+    odd and how it was taken. `series` tells the DICOM instances of the slices; `window` is the VOI window (center,
+    width; LINEAR) that all of them state.
     """
 
     data: NDArray[Any]
@@ -50,6 +52,8 @@ class Volume:
     slope: float = 1.0
     inter: float = 0.0
     notes: tuple[str, ...] = ()
+    series: SeriesIndex | None = None
+    window: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,0 +1,33 @@
+"""A volume medium, from whatever files hold it, as a Volume."""
+
+from __future__ import annotations
+
+from medloom.converters.pixels.volume import Volume, read_nifti
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Media
+from medloom.synthesis.origin import Origin
+
+
+def read_volume(media: Media, origin: Origin) -> Volume:
+    """The 3D volume of a ``volume`` medium (one NIfTI file) or of a ``series`` (DICOM files); its files are marked.
+
+    A series' Volume has `series`, which tells the slice of each SOP instance.
+
+    Raises BadInput as `read_nifti` and `read_series` do, and ``which_frame`` where the file holds several volumes and
+    the medium names none, or one that isn't there.
+    """
+    if media.kind == "series":
+        from medloom.converters.pixels.dicom_series import read_series
+
+        return read_series(media.files, media.frame, origin.read)
+    return _frame(read_nifti(origin.path(media.files[0])), media)
+
+
+def _frame(volume: Volume, media: Media) -> Volume:
+    if volume.frames == 1:
+        return volume.frame(0)
+    if media.frame is None:
+        raise BadInput("which_frame", f"{volume.frames} volumes in one file, and the Sample names none", media.files[0])
+    if media.frame >= volume.frames:
+        raise BadInput("which_frame", f"frame {media.frame} of {volume.frames}", media.files[0])
+    return volume.frame(media.frame)
