@@ -17,7 +17,7 @@ from medloom.flows.listing import Listing, list_source
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import CODECS, Recipe, versions
 from medloom.flows.store import Store, write_whole
-from medloom.flows.unit import PATIENT_KEY, UnitReport, Work, run_unit, slot_of
+from medloom.flows.unit import PATIENT_KEY, Allowance, UnitReport, Work, run_unit, slot_of
 from medloom.flows.workers import Workers
 from medloom.schemas.errors import BuildError
 from medloom.schemas.identity import digest
@@ -93,7 +93,7 @@ class Build:
         reports: dict[str, UnitReport] = {}
         drops: dict[str, tuple[Drop, ...]] = {}
         with self._timed("convert"), self.progress.bar(f"{name}: convert", "samples", listing.samples) as bar:
-            for report, dropped in self.workers.map(_run_and_judge, self._works(state)):
+            for report, dropped in self.workers.map(_run_and_judge, self.works(state)):
                 reports[report.slot] = report
                 drops[report.slot] = dropped
                 self.progress.advance(bar, report.samples)
@@ -189,15 +189,20 @@ class Build:
             keyed=digest("key", os.environ.get(PATIENT_KEY, ""), size=8),
         )
 
-    def _works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
+    def works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
+        """The units of a source that was listed, with the filters that judge them."""
         assert state.listing is not None and state.recipe is not None
         samples = self.store.samples(state.name)
+        limits = self.catalog.limits
+        allowance = Allowance(seconds=limits.seconds_per_sample, memory_mb=limits.memory_mb)
         for partition in state.listing.partitions:
             work = Work(
                 recipe=state.recipe,
                 partition=partition,
                 samples=str(samples / partition.name),
                 folder=str(self.store.unit(state.name, slot_of(state.recipe, partition))),
+                allowance=allowance,
+                expendable=self.workers.count > 0,
             )
             yield work, self.filters
 
@@ -237,7 +242,9 @@ class Build:
         for name, state in self.sources.items():
             used = {folder.name for folder in state.folders}
             for folder in (self.store.work / "units" / name).iterdir():
-                if folder.name not in used:
+                if folder.is_file():
+                    folder.unlink()
+                elif folder.name not in used:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _counted(self, found: Iterator[Any], bar: Any) -> Iterator[Any]:

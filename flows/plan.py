@@ -13,7 +13,7 @@ from medloom.flows.progress import Progress
 from medloom.flows.recipe import Recipe
 from medloom.flows.run import checked
 from medloom.flows.store import Store, read_json
-from medloom.flows.unit import UnitReport, slot_of, unchanged
+from medloom.flows.unit import UnitReport, holds
 from medloom.flows.workers import Workers
 
 
@@ -43,12 +43,11 @@ def plan_source(build: Build, name: str) -> SourcePlan:
     state = build.sources[name]
     assert state.listing is not None and state.recipe is not None
     done, missing, changed = 0, 0, 0
-    for partition in state.listing.partitions:
-        folder = build.store.unit(name, slot_of(state.recipe, partition))
-        report = read_json(folder / "unit.json", UnitReport)
+    for work, _ in build.works(state):
+        report = read_json(Path(work.folder) / "unit.json", UnitReport)
         if not isinstance(report, UnitReport):
             missing += 1
-        elif unchanged(report.marks, state.recipe):
+        elif holds(report, work):
             done += 1
         else:
             changed += 1
@@ -56,7 +55,7 @@ def plan_source(build: Build, name: str) -> SourcePlan:
     if missing:
         why.append(f"{missing} of {len(state.listing.partitions)} units: {_why(build.store, state.recipe)}")
     if changed:
-        why.append(f"{changed} units: a file that they read has changed")
+        why.append(f"{changed} units: a file that they read, or what stopped a Sample, has changed")
     return SourcePlan(
         source=name,
         samples=state.listing.samples,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,31 +15,39 @@ import msgspec
 from medloom.flows.listing import Partition, read_partition
 from medloom.flows.recipe import Recipe
 from medloom.flows.store import read_json, whole_folder
+from medloom.flows.unit_result import PictureFile, Result
 from medloom.schemas.identity import digest
-from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal, Sample, first_file
-from medloom.schemas.view import View
 from medloom.synthesis.origin import FileMark, Origin
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from medloom.schemas.view import View
     from medloom.synthesis.scenes import Made
     from medloom.synthesis.task import Context, Task
 
-PICTURES_BYTES = 16 * 2**20
-"""So many bytes of stored pictures wait in memory before they are written."""
 PATIENT_KEY = "MEDLOOM_PATIENT_KEY"
 """Environment variable with the key for patient digests, where a source's own ids identify people."""
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one Sample may take: seconds of work, and megabytes that its process may hold."""
+
+    seconds: float = 600
+    memory_mb: int = 32768
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit to do: the recipe, the partition of Samples, and where the result is committed."""
+    """One unit to do: the recipe, the partition of Samples, and where the result is committed.
+
+    `expendable` says that the process may be ended over a Sample that takes too much: a Ray worker, not the user's own.
+    """
 
     recipe: Recipe
     partition: Partition
     samples: str
     folder: str
+    allowance: Allowance = Allowance()
+    expendable: bool = False
 
 
 class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +55,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe. `lost` counts
     the Samples of which nothing could be shown, by reason; `silent` are the views that no task could ask about.
+    `stopped_at` is the allowance under which Samples were stopped, where any was: another one may let them pass.
     """
 
     key: str
@@ -58,6 +69,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     silent: int
     seconds: float
     reused: bool = False
+    stopped_at: Allowance | None = None
 
 
 def slot_of(recipe: Recipe, partition: Partition) -> str:
@@ -66,24 +78,54 @@ def slot_of(recipe: Recipe, partition: Partition) -> str:
 
 
 def run_unit(work: Work) -> UnitReport:
-    """Does the unit, or finds it done: same recipe, same Samples, same bytes in every file that it read."""
+    """Does the unit, or finds it done: same recipe, same Samples, same bytes in every file that it read.
+
+    A file beside the unit's folder says that it has begun. Who finds that file, and no unit, knows that a process died
+    over it, and does the Samples apart (`flows/apart.py`): the one that kills its process is then quarantined alone.
+    """
     folder = Path(work.folder)
     done = read_json(folder / "unit.json", UnitReport)
-    if isinstance(done, UnitReport) and unchanged(done.marks, work.recipe):
+    if isinstance(done, UnitReport) and holds(done, work):
         return msgspec.structs.replace(done, reused=True)
+    begun = folder.with_name(f".{folder.name}.begun")
+    apart = begun.exists()
+    if not apart:
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        begun.touch()
+        try:
+            report = _commit(work, _together)
+        except MemoryError:
+            apart = True
+        except Exception:  # a process that can tell of its failure is alive
+            begun.unlink()
+            raise
+    if apart:
+        from medloom.flows.apart import do_apart
+
+        report = _commit(work, do_apart)
+    begun.unlink(missing_ok=True)
+    return report
+
+
+def holds(done: UnitReport, work: Work) -> bool:
+    """Whether a finished unit is still what `work` would make."""
+    return done.stopped_at in (None, work.allowance) and unchanged(done.marks, work.recipe)
+
+
+def _commit(work: Work, do: Callable[[Work, list[Sample], Result], dict[str, FileMark]]) -> UnitReport:
+    """Lets `do` fill a Result, and puts it in place; `do` returns the marks of the files that it read."""
     started = time.perf_counter()
+    folder = Path(work.folder)
     samples = read_partition(Path(work.samples))
-    origin = origin_of(work.recipe)
-    tasks, context = toolbox(work.recipe)
     with whole_folder(folder) as fresh:
-        with _Pictures(fresh / "pictures.arrow") as pictures:
-            result = _Result(pictures)
-            for sample in samples:
-                _do(sample, origin, work.recipe, tasks, context, result)
+        with PictureFile(fresh / "pictures.arrow") as pictures:
+            result = Result(pictures)
+            found = do(work, samples, result)
         result.write(fresh)
-        marks = tuple(origin.marks[file] for file in sorted(origin.marks))
+        marks = tuple(found[file] for file in sorted(found))
+        facts = [work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]]
         report = UnitReport(
-            key=digest("unit", work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]),
+            key=digest("unit", *facts, *([result.stopped] if result.stopped else [])),
             slot=folder.name,
             marks=marks,
             samples=len(samples),
@@ -93,9 +135,41 @@ def run_unit(work: Work) -> UnitReport:
             lost=dict(sorted(result.lost.items())),
             silent=result.silent,
             seconds=time.perf_counter() - started,
+            stopped_at=work.allowance if result.stopped else None,
         )
         (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
     return report
+
+
+def _together(work: Work, samples: list[Sample], result: Result) -> dict[str, FileMark]:
+    """Does the Samples one after another in this process."""
+    origin = origin_of(work.recipe)
+    tasks, context = toolbox(work.recipe)
+    with held_to(work.allowance) if work.expendable else nullcontext():
+        for sample in samples:
+            if work.expendable:
+                signal.setitimer(signal.ITIMER_REAL, work.allowance.seconds)
+            do_sample(sample, origin, work.recipe, tasks, context, result)
+    return origin.marks
+
+
+@contextmanager
+def held_to(allowance: Allowance) -> Iterator[None]:
+    """While it lasts, this process may hold no more memory than allowed, and a timer that is set ends it.
+
+    The timer is the kernel's: it also ends a decoder that never comes back to Python. Memory is what the process may
+    write to; files that are mapped for reading don't count.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = allowance.memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def unchanged(marks: tuple[FileMark, ...], recipe: Recipe) -> bool:
@@ -153,77 +227,10 @@ def toolbox(recipe: Recipe) -> tuple[list[Task], Context]:
     return tasks, Context(vocabulary=load_vocabulary(), templates=load_templates(), census=census)
 
 
-class _Pictures:
-    """The stored pictures that are not their source files' own, on their way to disk: few are in memory at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._seen: set[str] = set()
-        self._waiting: dict[str, bytes] = {}
-        self._size = 0
-
-    def __enter__(self) -> _Pictures:
-        import pyarrow as pa
-
-        self._schema = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
-        self._sink = pa.OSFile(str(self.path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, self._schema)
-        return self
-
-    def add(self, sha256: str, data: bytes) -> None:
-        """Takes a picture once, however many views show it."""
-        if sha256 in self._seen:
-            return
-        self._seen.add(sha256)
-        self._waiting[sha256] = data
-        self._size += len(data)
-        if self._size >= PICTURES_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        columns = [pa.array(self._waiting, pa.string()), pa.array(self._waiting.values(), pa.large_binary())]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self._waiting.clear()
-        self._size = 0
-
-    def __exit__(self, *_: object) -> None:
-        if self._waiting:
-            self._flush()
-        self._writer.close()
-        self._sink.close()
-
-
-class _Result:
-    def __init__(self, pictures: _Pictures) -> None:
-        self.records: list[Record] = []
-        self.views: list[View] = []
-        self.refused: list[Refusal] = []
-        self.pictures = pictures
-        self.lost: Counter[str] = Counter()
-        self.silent = 0
-
-    def write(self, folder: Path) -> None:
-        from medloom.schemas.arrow import to_batch
-
-        # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
-        self.records.sort(key=lambda record: (record.views, record.id))
-        self.views.sort(key=lambda view: view.id)
-        write_ipc(folder / "records.arrow", to_batch(Record, self.records))
-        write_ipc(folder / "views.arrow", to_batch(View, self.views))
-        write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
-
-
-def write_ipc(path: Path, batch: pa.RecordBatch) -> None:
-    """An uncompressed Arrow IPC file of one batch: read through a memory map, so that a few rows cost a few pages."""
-    import pyarrow as pa
-
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-
-
-def _do(sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: _Result) -> None:
+def do_sample(
+    sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: Result
+) -> None:
+    """Everything that one Sample gives, from its files to its records, into `result`."""
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
     from medloom.synthesis.task import CaseTask

@@ -11,6 +11,9 @@ from medloom.schemas.errors import BuildError
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
+RETRIES = 3
+"""A job whose worker died is given to another one so many times. What a job leaves on disk may tell the next one how
+the last one ended (`flows/unit.py`)."""
 AHEAD = 2
 """Jobs in flight for each worker: one at work, one waiting; so memory does not grow with the corpus."""
 
@@ -62,7 +65,10 @@ class Workers:
             raise BuildError(f"Ray did not start: {error}; --workers 0 builds without it") from error
 
     def map(self, function: Callable[[Job], Done], jobs: Iterable[Job]) -> Iterator[Done]:
-        """Results as they come, in no particular order; jobs are drawn lazily. Safe to call from several threads."""
+        """Results as they come, in no particular order; jobs are drawn lazily. Safe to call from several threads.
+
+        Raises what a job raised; BuildError where workers keep dying over one.
+        """
         if self._starting is None:
             yield from map(function, jobs)
             return
@@ -72,7 +78,7 @@ class Workers:
     def _on_ray(self, function: Callable[[Job], Done], jobs: Iterator[Job]) -> Iterator[Done]:
         import ray
 
-        remote = ray.remote(max_retries=3)(function)
+        remote = ray.remote(max_retries=RETRIES)(function)
         flying: list[Any] = []
         while True:
             while len(flying) < AHEAD * self.count and (job := next(jobs, None)) is not None:
@@ -85,3 +91,6 @@ class Workers:
                     yield ray.get(one)
                 except ray.exceptions.RayTaskError as error:
                     raise error.cause from None
+                except ray.exceptions.RayError as error:
+                    what = f"workers died {RETRIES + 1} times over one job ({type(error).__name__})"
+                    raise BuildError(f"{what}: --workers 0 shows where; --resume goes on") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medloom.flows.corpus import decide
 from medloom.flows.judge import FilterSpec, Trial, judge_unit
-from medloom.flows.unit import write_ipc
+from medloom.flows.unit_result import write_ipc
 from medloom.schemas.arrow import to_batch
 from medloom.schemas.catalog import SplitSettings
 from medloom.schemas.record import Answer, Fact, Record, Turn

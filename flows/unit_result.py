@@ -1,0 +1,99 @@
+"""Result: what a unit's Samples gave, gathered and written as one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from medloom.schemas.record import Record
+from medloom.schemas.sample import Refusal
+from medloom.schemas.view import View
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PICTURES_BYTES = 16 * 2**20
+"""So many bytes of stored pictures wait in memory before they are written."""
+
+
+class Pictures(Protocol):
+    """Takes the stored pictures that are not their source files' own."""
+
+    def add(self, sha256: str, data: bytes) -> None:
+        """Takes a picture once, however many views show it."""
+
+
+class PictureFile:
+    """Pictures on their way to disk: few are in memory at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: set[str] = set()
+        self._waiting: dict[str, bytes] = {}
+        self._size = 0
+
+    def __enter__(self) -> PictureFile:
+        import pyarrow as pa
+
+        self._schema = pa.schema([("sha256", pa.string()), ("bytes", pa.large_binary())])
+        self._sink = pa.OSFile(str(self.path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+        return self
+
+    def add(self, sha256: str, data: bytes) -> None:
+        """Takes a picture once, however many views show it."""
+        if sha256 in self._seen:
+            return
+        self._seen.add(sha256)
+        self._waiting[sha256] = data
+        self._size += len(data)
+        if self._size >= PICTURES_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        columns = [pa.array(self._waiting, pa.string()), pa.array(self._waiting.values(), pa.large_binary())]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._waiting.clear()
+        self._size = 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._waiting:
+            self._flush()
+        self._writer.close()
+        self._sink.close()
+
+
+class Result:
+    """What Samples gave: `lost` counts those of which nothing could be shown, by reason; `silent` are the views that
+    no task could ask about; `stopped` are the (key, reason) of Samples that were ended from outside."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.records: list[Record] = []
+        self.views: list[View] = []
+        self.refused: list[Refusal] = []
+        self.pictures = pictures
+        self.lost: Counter[str] = Counter()
+        self.silent = 0
+        self.stopped: list[tuple[str, str]] = []
+
+    def write(self, folder: Path) -> None:
+        """Writes records, views and refusals as Arrow files into `folder`."""
+        from medloom.schemas.arrow import to_batch
+
+        # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
+        self.records.sort(key=lambda record: (record.views, record.id))
+        self.views.sort(key=lambda view: view.id)
+        write_ipc(folder / "records.arrow", to_batch(Record, self.records))
+        write_ipc(folder / "views.arrow", to_batch(View, self.views))
+        write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
+
+
+def write_ipc(path: Path, batch: pa.RecordBatch) -> None:
+    """An uncompressed Arrow IPC file of one batch: read through a memory map, so that a few rows cost a few pages."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)

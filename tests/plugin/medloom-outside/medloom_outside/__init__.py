@@ -1,0 +1,1 @@
+"""An outside package: medloom knows nothing of it but its entry points."""
