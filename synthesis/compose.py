@@ -37,7 +37,7 @@ def compose(task: Task, scene: Scene, key: str, wording: Wording, evidence: Sequ
 def compose_case(
     task: Task, case: Case, views: Sequence[View], key: str, wording: Wording, evidence: Sequence[Fact], **fields: Any
 ) -> Record:
-    """The Record that shows `views` of a Case in that order, or none; `fields` may name another `config`."""
+    """The Record that shows `views` of a Case in that order, or none; `fields` may name another `config` or `type`."""
     return _composed(task, case, views, key, wording, evidence, fields)
 
 
@@ -56,7 +56,7 @@ def _composed(
         id=key,
         config=fields.pop("config", task.config),
         task=task.name,
-        type=task.type,
+        type=fields.pop("type", task.type),
         source=terms.source,
         sample=of.sample.key,
         views=tuple(view.id for view in views),
@@ -76,7 +76,12 @@ def _composed(
 
 def boxes_text(instances: Iterable[tuple[str, Instance]]) -> str:
     """JSON of (name, instance): ``[{"bbox_2d": [x0, y0, x1, y1], "label": "liver"}]``, pixels to one decimal."""
-    return json.dumps([{"bbox_2d": [_short(edge) for edge in one.box], "label": name} for name, one in instances])
+    return named_boxes_text((name, one.box) for name, one in instances)
+
+
+def named_boxes_text(boxes: Iterable[tuple[str, tuple[float, float, float, float]]]) -> str:
+    """The same of (name, box)."""
+    return json.dumps([{"bbox_2d": [_short(edge) for edge in box], "label": name} for name, box in boxes])
 
 
 def points_text(points: Iterable[tuple[str, tuple[float, float]]]) -> str:

@@ -178,6 +178,9 @@ class TableReader:
         questions, bads = self._asked(rows, pictures, [mine == patient for mine, _ in said])
         without = self._params.text_only and not pictures.media
         yield from ((None, refused(where, bad, where.split("#", 1)[0], part=bool(questions))) for where, bad in bads)
+        for name in sorted({box.name for one in questions for box in one.boxes} - self._card.labels.keys()):
+            bad = BadInput("unmapped_label", f"label {name!r} of a box is not in the card's `labels`", first.file)
+            yield None, refused(key, bad, part=True)
         if bads and not questions:
             return
         if not without:
