@@ -8,7 +8,7 @@ import msgspec
 
 Split = Literal["train", "validation", "test"]
 Polarity = Literal["present", "absent", "uncertain"]
-MediaKind = Literal["picture", "volume", "series", "clip"]
+MediaKind = Literal["picture", "volume", "series", "clip", "slide"]
 RegionKind = Literal["box", "polygon", "rle", "mask", "label_map", "colour_mask", "dicom_seg", "rtstruct"]
 Modality = Literal[
     "ct", "mr", "xray", "ultrasound", "fundus", "oct", "dermoscopy", "microscopy", "histopathology",
@@ -20,7 +20,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """A file (or the files of one series or clip) that a picture can be made of.
 
     `files` are relative to the source's root, with forward slashes. ``series``: the DICOM files of one series, in any
-    order. ``clip``: a video file, an animated picture, a multi-frame DICOM file, or frames in order, one file each.
+    order. ``slide``: a picture too big to be shown, of which tiles are: a pyramidal TIFF, or the DICOM files of one
+    slide microscopy series, one for each level. ``clip``: a video file, an animated picture, a multi-frame DICOM file,
+    or frames in order, one file each.
     `role` tells the contrast, channel or view where one Sample has several ("t2", "lateral"). `member` names one array
     of a container file (an ``.npz`` array, an HDF5 dataset, a series and level of a TIFF as ``0/2``). `frame` picks one
     frame, one item along the first axis of an array, or the 3D volume of a 4D file. `crop` is half-open xyxy in whole
