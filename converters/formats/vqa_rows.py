@@ -35,10 +35,9 @@ def files_of(root: Path, patterns: tuple[str, ...]) -> Iterator[str | BadInput]:
                 seen.add(pattern)
                 yield pattern
             continue
-        made = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
         folder = pattern.split("*", 1)[0].rpartition("/")[0]
         try:
-            found = [file for file in files_under(root, folder) if re.fullmatch(made, file) and file not in seen]
+            found = [file for file in files_under(root, folder) if is_like(file, pattern) and file not in seen]
         except BadInput:
             found = []
         if not found:
@@ -49,12 +48,19 @@ def files_of(root: Path, patterns: tuple[str, ...]) -> Iterator[str | BadInput]:
         yield BadInput("missing_file", f"no file is like {', '.join(idle)}", idle[0])
 
 
+def is_like(file: str, pattern: str) -> bool:
+    """Whether a path is one that the pattern means."""
+    made = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
+    return re.fullmatch(made, file) is not None
+
+
 class QuestionFile:
     """One file of rows. `form` is known by the suffix where it isn't given; what has none is text with bars.
 
     JSON may be a list of objects, an object of them by key (told as ``@key``), either of them below `rows`, or in truth
-    JSON Lines. ``NaN``, as Python writes it, is nothing. `header` names the columns of a table without one; text with
-    bars always needs it, and cuts at `delimiter` with no regard to quotes.
+    JSON Lines. ``NaN``, as Python writes it, is nothing. `headers` name the columns of a table without them. Text with
+    bars always needs them, and is cut at `delimiter` with no regard to quotes: of several the one that has as many
+    names as the row has parts.
     """
 
     def __init__(
@@ -63,7 +69,7 @@ class QuestionFile:
         file: str,
         form: Form | None = None,
         rows: str | None = None,
-        header: tuple[str, ...] = (),
+        headers: tuple[tuple[str, ...], ...] = (),
         delimiter: str | None = None,
         encoding: str | None = None,
         fallback: str | None = None,
@@ -72,7 +78,7 @@ class QuestionFile:
         self._root = root
         suffix = Path(file).suffix.lower()
         self._form: Form = form or _FORMS.get(suffix, "bars")
-        self._rows, self._header, self._delimiter = rows, header, delimiter
+        self._rows, self._headers, self._delimiter = rows, headers, delimiter
         self._encoding, self._fallback = encoding, fallback
 
     def rows(self) -> Iterator[Row]:
@@ -92,7 +98,8 @@ class QuestionFile:
         elif self._form == "jsonl":
             yield from self._lines(path.read_bytes() if start in (b"\xff\xfe", b"\xfe\xff") else None, path)
         elif self._form == "table":
-            table = Table(self._root, self.file, self._delimiter, self._encoding, self._fallback, self._header)
+            header = self._headers[0] if self._headers else ()
+            table = Table(self._root, self.file, self._delimiter, self._encoding, self._fallback, header)
             yield from table.rows()
         else:
             yield from self._bars(path)
@@ -155,7 +162,7 @@ class QuestionFile:
         return entry if key is None else {**entry, "@key": key}
 
     def _bars(self, path: Path) -> Iterator[Row]:
-        if not self._header:
+        if not self._headers:
             raise BadInput("bad_table", "text with bars needs `header`, the names of its columns", self.file)
         mark, number = self._delimiter or "|", -1
         with path.open("rb") as handle:
@@ -169,11 +176,12 @@ class QuestionFile:
                     yield number, BadInput("not_utf8", f"row {number}: {error}", self.file)
                     continue
                 cells = [cell.strip() for cell in line.split(mark)]
-                if len(cells) != len(self._header):
-                    detail = f"row {number} has {len(cells)} parts, not {len(self._header)}"
-                    yield number, BadInput("bad_row", detail, self.file)
+                header = next((names for names in self._headers if len(names) == len(cells)), None)
+                if header is None:
+                    wanted = " or ".join(str(len(names)) for names in self._headers)
+                    yield number, BadInput("bad_row", f"row {number} has {len(cells)} parts, not {wanted}", self.file)
                     continue
-                yield number, dict(zip(self._header, cells, strict=True))
+                yield number, dict(zip(header, cells, strict=True))
 
     def _text(self, line: bytes) -> str:
         try:

@@ -16,7 +16,7 @@ from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.vqa_fields import QuestionFields, QuestionReader
 from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, PictureSet, QuestionPictures
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of
+from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of, is_like
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.card import PatientRule, SourceCard
@@ -28,7 +28,8 @@ HELD_OUT: tuple[Split, ...] = ("test", "validation", "train")
 
 
 class Params(base.Params):
-    """`tables` are the files, ``*`` and ``**/`` allowed; `form`, `rows`, `header`, `delimiter`: see QuestionFile.
+    """`tables` are the files, ``*`` and ``**/`` allowed; `form`, `rows`, `delimiter`: see QuestionFile; `header` are
+    names of columns, or several lists of them.
 
     Where `pictures` is empty, or the card says `text_only`, a question stands without its picture. `only` keeps the
     rows where a field has one of the values. `key` is a template for the Sample's key (its pictures' paths otherwise).
@@ -38,7 +39,7 @@ class Params(base.Params):
     tables: tuple[str, ...] = Field(min_length=1)
     form: Form | None = None
     rows: str | None = None
-    header: tuple[str, ...] = ()
+    header: tuple[tuple[str, ...], ...] = ()
     delimiter: str | None = None
     encoding: str | None = None
     fallback_encoding: str | None = None
@@ -56,6 +57,11 @@ class Params(base.Params):
     @classmethod
     def _templates(cls, value: Any) -> Any:
         return [{"file": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _headers(cls, value: Any) -> Any:
+        return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
     @field_validator("facts")
     @classmethod
@@ -110,8 +116,9 @@ class TableReader:
     def __init__(self, root: Path, card: SourceCard, params: Params) -> None:
         self._root, self._card, self._params = root, card, params
         self._files = list(files_of(root, params.tables))
-        read = {file for file in self._files if isinstance(file, str)}
-        self._split = PublishedSplit(root, card, read | set(params.tables))
+        listed = card.split.files if card.split is not None else {}
+        mine = {file for file in listed if any(is_like(file, pattern) for pattern in params.tables)}
+        self._split = PublishedSplit(root, card, mine)
         self._pictures = QuestionPictures(root, params.pictures, params.suffixes, params.search, params.lookups)
         self._questions = QuestionReader(params.questions)
 
@@ -179,8 +186,8 @@ class TableReader:
         without = self._params.text_only and not pictures.media
         yield from ((None, refused(where, bad, where.split("#", 1)[0], part=bool(questions))) for where, bad in bads)
         for name in sorted({box.name for one in questions for box in one.boxes} - self._card.labels.keys()):
-            bad = BadInput("unmapped_label", f"label {name!r} of a box is not in the card's `labels`", first.file)
-            yield None, refused(key, bad, part=True)
+            unmapped = BadInput("unmapped_label", f"label {name!r} of a box is not in the card's `labels`", first.file)
+            yield None, refused(key, unmapped, part=True)
         if bads and not questions:
             return
         if not without:
