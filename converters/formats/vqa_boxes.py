@@ -53,7 +53,7 @@ def _entries(fields: Fields, params: BoxFields) -> Iterator[tuple[str, tuple[flo
         return
     if isinstance(value, dict) and _four(resolve(value, params.box)) is None:
         for name, inner in value.items():
-            yield from ((str(name).strip(), four) for four in _fours(inner))
+            yield from ((_named(name), four) for four in _fours(inner))
         return
     if isinstance(value, dict):
         value = [value]
@@ -78,7 +78,7 @@ def _of_object(entry: dict[str, Any], params: BoxFields) -> Iterator[tuple[str, 
         yield from ((name, four) for four in _fours(inner))
         return
     for name, value in entry.items():  # {"Liver": [x, y, w, h]}
-        yield from ((str(name).strip(), four) for four in _fours(value))
+        yield from ((_named(name), four) for four in _fours(value))
 
 
 def _named(name: Any) -> str:

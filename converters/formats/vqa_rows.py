@@ -112,7 +112,7 @@ class QuestionFile:
                 return
             content = _decoded(data)
         except BadInput as bad:
-            if data.lstrip()[:1] != b"{":
+            if not _is_object(data.lstrip().partition(b"\n")[0]):
                 raise BadInput(bad.reason, bad.detail, self.file) from None
             yield from self._lines(data, path)
             return
@@ -196,6 +196,13 @@ def _holds_rows(content: dict[str, Any]) -> bool:
     """Whether an object is one of rows by key, not a row itself: every value is an object or a list of objects."""
     lists = (value if isinstance(value, list) else [value] for value in content.values())
     return bool(content) and all(isinstance(entry, dict) for entries in lists for entry in entries)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(_decoded(line), dict)
+    except BadInput:
+        return False
 
 
 def _utf8(data: bytes, file: str, encoding: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from collections.abc import Callable
@@ -64,3 +65,83 @@ def read() -> Callable[[Path, SourceCard], tuple[list[Sample], list[Refusal]]]:
         return [one for one in found if isinstance(one, Sample)], [one for one in found if isinstance(one, Refusal)]
 
     return run
+
+
+RAD = {
+    "phrase_type": "freeform", "image_case_url": "https://medpix.nlm.nih.gov/case?id=48e1dd0e", "image_organ": "HEAD",
+    "image_name": "synpic54610.jpg", "evaluation": "evaluated", "question_rephrase": "NULL",
+    "question_relation": "NULL", "question_frame": "NULL",
+}  # fmt: skip
+SLAKE = {
+    "img_id": 1, "img_name": "xmlab1/source.jpg", "q_lang": "en", "location": "Abdomen", "modality": "MRI",
+    "base_type": "vqa", "triple": ["vhead", "_", "_"],
+}  # fmt: skip
+OMNI = {"dataset": "ACRIMA", "question_type": "Modality Recognition", "modality_type": "Fundus Photography"}
+
+
+@pytest.fixture(scope="session")
+def question_files() -> dict[str, dict[str, bytes | str | None]]:
+    """By card: a few files as its authors ship them, with what is odd about them."""
+    rad = [
+        {**RAD, "qid": 0, "question": "Are regions of the brain infarcted?", "answer": "Yes", "answer_type": "CLOSED ",
+         "question_type": "PRES, ABN"},
+        {**RAD, "qid": 1, "phrase_type": "para", "question": "Is the brain infarcted?", "answer": "Yes.",
+         "question_type": "PRES", "answer_type": "CLOSED"},
+        {**RAD, "qid": 2, "phrase_type": "test_para", "question": "How many lesions are there? ", "answer": 2,
+         "question_type": "COUNT", "answer_type": "OPEN"},
+        {**RAD, "qid": 3, "image_name": "synpic33844.jpg", "image_organ": "CHEST",
+         "image_case_url": "https://medpix.nlm.nih.gov/case?id=ffa9e4b9", "question": "Which lobe is opaque?",
+         "answer": "Left lower lobe", "question_type": "POS", "answer_type": "OPEN"},
+    ]  # fmt: skip
+    slake = [
+        {**SLAKE, "question": "What modality is used to take this image?", "answer": "MRI", "answer_type": "OPEN",
+         "content_type": "Modality", "qid": 7},
+        {**SLAKE, "q_lang": "zh", "question": "肝脏在图中的哪里?", "answer": "左侧", "answer_type": "OPEN",
+         "content_type": "Position", "qid": 8},
+        {**SLAKE, "question": "Does the picture contain liver?", "answer": "Yes", "answer_type": "CLOSED",
+         "content_type": "Organ", "qid": 9},
+    ]  # fmt: skip
+    omni = [
+        {**OMNI, "question_id": "ACRIMA_0000", "question": "What imaging technique was employed for this picture?",
+         "gt_answer": "Fundus imaging", "image_path": "Images/ACRIMA/Im553_g_ACRIMA.png", "option_A": "PET scan",
+         "option_B": "CT scan", "option_C": "Blood test", "option_D": "Fundus imaging"},
+        {**OMNI, "question_id": "ACRIMA_0001", "question": "Does this picture contain glaucoma?",
+         "question_type": "Disease Diagnosis", "gt_answer": "No, It's normal.", "option_A": "No, It's normal.",
+         "image_path": "Images/ACRIMA/Im553_g_ACRIMA.png", "option_B": "Yes"},
+    ]  # fmt: skip
+    pmc = (
+        "\ufeffFigure_path,Question ,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label\r\n"
+        "PMC1064097_F1.jpg, What is the uptake pattern in the breast? ,Focal uptake pattern, A:Diffuse uptake pattern,"
+        " B:Focal uptake pattern , C:No uptake pattern, D:Cannot determine from the information given,B\r\n"
+        'PMC1064097_F1.jpg,"Which side, if any?", Left," A:Left"," B:Right",,,A\r\n'
+    )
+    told = {"image_path": "files/p10/p10000032/s50414267/02aa804e.jpg", "question_type": "single-choice"}
+    gemex = [
+        {**told, "question": "Where is the abnormality?", "answer": "B", "reason": "The right base is hazy.",
+         "options": {"A": "Left lung", "B": "Right lung", "C": "Trachea"},
+         "visual_locations": [{"region": "right lung", "bbox": [2, 3, 14.5, 25]}]},
+        {**told, "question_type": "multi-choice", "question": "Which are seen?", "answer": "A, C", "reason": "Both.",
+         "options": ["Heart", "Mass", "Lungs"],
+         "visual_locations": [{"region": "right lung", "bbox": [[2, 3, 14, 25], [18, 3, 30, 25]]}]},
+    ]  # fmt: skip
+    lines = "".join(json.dumps(row) + "\n" for row in gemex)
+    boxes = [{"Liver": [4, 5, 10, 12]}, {"Left Kidney": [30.0, 8.0, 6.0, 9.0]}]
+    return {
+        "vqa_rad": {
+            "VQA_RAD Dataset Public.json": json.dumps(rad), "VQA_RAD Image Folder/synpic54610.jpg": None,
+            "VQA_RAD Image Folder/synpic33844.jpg": None,
+        },
+        "slake": {
+            "train.json": json.dumps(slake, ensure_ascii=False), "imgs/xmlab1/source.jpg": None,
+            "imgs/xmlab1/mask.png": png(40, 30, 3), "imgs/xmlab1/detection.json": json.dumps(boxes),
+            "imgs/xmlab1/question.json": json.dumps(slake), "mask.txt": "Liver:3\nSpleen:4\n",
+            "validation.json": json.dumps([{**slake[0], "img_name": "xmlab2/source.jpg"}]), "test.json": "[]",
+            "imgs/xmlab2/source.jpg": None,
+        },
+        "omnimedvqa": {
+            "QA_information/Open-access/ACRIMA.json": json.dumps(omni), "Images/ACRIMA/Im553_g_ACRIMA.png": None,
+            "QA_information/Restricted-access/X.json": json.dumps([{"question": "not read"}]),
+        },
+        "pmc_vqa": {"train.csv": pmc, "test.csv": pmc.splitlines()[0], "images/PMC1064097_F1.jpg": None},
+        "gemex": {"single_choice_question.jsonl": lines, "files/p10/p10000032/s50414267/02aa804e.jpg": None},
+    }  # fmt: skip

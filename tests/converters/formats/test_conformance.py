@@ -19,7 +19,8 @@ PLACES = {
     "totalseg_ct": "totalseg_ref", "totalseg_ct_classes": "totalseg_ref", "totalseg_mr": "totalseg_ref",
     "sct_spinal_cord": "sct_testing", "phantom_ct": "ct_msd", "phantom_mr": "mr_per_class", "phantom_xray": "xray_coco",
     "phantom_skin": "derm_class_folders", "phantom_nuclei": "cells_masks", "phantom_smears": "cells_colour",
-    "phantom_voc": "cells_voc", "phantom_yolo": "cells_yolo",
+    "phantom_voc": "cells_voc", "phantom_yolo": "cells_yolo", "path_vqa": "vqa_json_noimages/PathVQA",
+    "vqa_med_2019": "vqa_json_noimages/VQA-Med-2019",
 }  # fmt: skip
 
 
@@ -29,7 +30,9 @@ def clinic(tmp_path_factory):
 
 
 @pytest.fixture
-def root(name, request):
+def root(name, request, question_files, tree):
+    if name in question_files:
+        return tree(question_files[name])
     if name.startswith("phantom_"):
         return request.getfixturevalue("clinic") / PLACES[name]
     if name == "pydicom_samples":
@@ -107,7 +110,7 @@ def test_regions_lie_on_their_media(card, root):
         keys = {media.key for media in one.media}
         assert len(keys) == len(one.media)
         assert {*(region.media for region in one.regions), *(points.media for points in one.landmark_maps)} <= keys
-        size = one.media[0].size
+        size = one.media[0].size if one.media else None
         for region in one.regions:
             if region.box is not None and size is not None:
                 x0, y0, x1, y1 = region.box
