@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +28,55 @@ def data_dir() -> Path:
         told = f"no real data: {found} is not there (set MEDLOOM_TEST_DATA)"
         pytest.fail(told) if os.environ.get("MEDLOOM_CI") == "1" else pytest.skip(told)
     return found
+
+
+class Workshop:
+    """An environment of its own on top of this one, where packages are installed for real: `bin` has python, pip and
+    medloom."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bin = folder / "env" / "bin"
+        venv.create(folder / "env", with_pip=False)
+        shared = sysconfig.get_path("purelib")
+        site = next((folder / "env").glob("lib/python*/site-packages"))
+        # addsitedir, unlike a path in a .pth file, also follows what is installed there for editing.
+        (site / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n")
+        for name, module in (("medloom", "medloom.flows.cli"), ("pip", "pip")):
+            script = self.bin / name
+            script.write_text(f'#!/bin/sh\nexec {self.bin / "python"} -m {module} "$@"\n')
+            script.chmod(0o755)
+        alone = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+        self.environment = alone | {"PATH": f"{self.bin}:{alone['PATH']}", "VIRTUAL_ENV": str(folder / "env")}
+
+    def run(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command, as typed in this environment."""
+        program = str(self.bin / command[0]) if (self.bin / command[0]).exists() else command[0]
+        return subprocess.run(
+            [program, *command[1:]], cwd=cwd or self.folder, env=self.environment | environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def install(self, package: Path) -> Path:
+        """Installs a copy of a package for editing, without asking any index; the folder of the copy."""
+        copy = self.folder / package.name
+        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build"))
+        uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "-q", "--offline", "--no-deps"]
+        command = [*uv, "--no-build-isolation", "--python", str(self.bin / "python"), "-e", str(copy)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return copy
+
+
+@pytest.fixture(scope="session")
+def make_workshop(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Workshop]:
+    """Makes environments in which packages can be installed without touching this one."""
+    return lambda: Workshop(tmp_path_factory.mktemp("workshop"))
+
+
+@pytest.fixture(scope="session")
+def outside(make_workshop: Callable[[], Workshop]) -> Workshop:
+    """An environment with the outside package of tests/plugin."""
+    workshop = make_workshop()
+    workshop.install(REPO / "tests" / "plugin" / "medloom-outside")
+    return workshop

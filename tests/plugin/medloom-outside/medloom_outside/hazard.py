@@ -2,8 +2,8 @@
 
 import ctypes
 import os
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 from medloom.schemas.record import Record
@@ -34,9 +34,9 @@ class Hazard(Task):
 
     def records(self, scene: Scene, context: Context) -> Iterator[Record]:
         key = scene.sample.key
-        if self.params.once and not os.path.exists(self.params.once):
-            with open(self.params.once, "x"):
-                os.kill(os.getpid(), 9)
+        if self.params.once and not Path(self.params.once).exists():
+            Path(self.params.once).touch()
+            os.kill(os.getpid(), 9)
         if key in self.params.segfault:
             ctypes.string_at(8)
         if key in self.params.leave:
@@ -47,5 +47,4 @@ class Hazard(Task):
             held = []
             while True:
                 held.append(bytearray(os.urandom(1 << 20)) * 64)
-        time.sleep(0)
         return iter(())
