@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+from medloom.converters.formats.complete_names import known_names
 from medloom.converters.formats.row_facts import age_in_years
-from medloom.schemas.sample import Acquisition, Modality
+from medloom.schemas.card import PatientRule, SourceCard
+from medloom.schemas.sample import Acquisition, Label, Modality
+
+State = Literal["modality", "body_part"]
+STATES: dict[State, str] = {"modality": "Modality", "body_part": "BodyPartExamined"}
+"""What a header states that can be a label, and the attribute that states it."""
+NOT_PICTURES = frozenset(("RTDOSE", "RTIMAGE", "SEG", "RWV", "REG", "M3D"))
+"""Modalities of which pixels are no picture of a patient: doses, segments, and maps of values."""
+_KEYWORDS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
 
 # Defined terms of Modality (0008,0060), PS3.3 C.7.3.1.1.1.
 MODALITIES: MappingProxyType[str, Modality] = MappingProxyType(
@@ -51,3 +61,40 @@ def words(dataset: Any, keyword: str) -> str | None:
     several = value if not isinstance(value, str | int | float) and hasattr(value, "__iter__") else [value]
     found = "\\".join(str(part) for part in several).strip()
     return found.encode("utf-8", "backslashreplace").decode() or None
+
+
+def row_of(dataset: Any) -> dict[str, str]:
+    """What a card's patient and split rules may ask of a header."""
+    return {keyword: words(dataset, keyword) or "" for keyword in _KEYWORDS}
+
+
+def patient_of(card: SourceCard, key: str, path: str, row: Mapping[str, str]) -> str | None:
+    """The source's patient id; an empty PatientID, which the standard allows, is an unknown patient.
+
+    Raises BadInput ``no_patient`` as `SourceCard.patient_of` does.
+    """
+    if isinstance(card.patient, PatientRule) and card.patient.column == "PatientID" and not row["PatientID"]:
+        return None
+    return card.patient_of(key, path, dict(row))
+
+
+def labels_of(
+    dataset: Any, path: str, states: tuple[State, ...], card: SourceCard
+) -> tuple[tuple[Label, ...], tuple[str, ...]]:
+    """Labels of a header, named ``modality:CT`` and ``body_part:HEAD``, and the names that are judged by them.
+
+    A file has exactly one modality, so where the card's labels are exhaustive and know it, the others are absent.
+    Parts of the body overlap, so of them nothing is ever absent.
+    """
+    labels = tuple(_labels(dataset, path, states, card))
+    modalities = tuple(name for name in known_names(card) if name.startswith("modality:"))
+    own = f"modality:{words(dataset, 'Modality')}"
+    return labels, modalities if card.exhaustive.labels and any(one.name == own for one in labels) else ()
+
+
+def _labels(dataset: Any, path: str, states: tuple[State, ...], card: SourceCard) -> Iterator[Label]:
+    for state in states:
+        value = words(dataset, STATES[state])
+        name = f"{state}:{value}"
+        if value is not None and card.labels.get(name, "") is not None:
+            yield Label(name=name, pointer=f"{path}#{STATES[state]}")

@@ -6,34 +6,48 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
-from medloom.converters.formats.complete_names import known_names
-from medloom.converters.formats.dicom_header import acquisition_of, words
+from medloom.converters.formats.dicom_header import (
+    NOT_PICTURES,
+    State,
+    acquisition_of,
+    labels_of,
+    patient_of,
+    row_of,
+    words,
+)
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.pixels.dicom_file import frame_count, has_pixels, read_dicom
 from medloom.converters.refused import refused
-from medloom.schemas.card import PatientRule, SourceCard
+from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import Label, Media, Refusal, Sample
-
-# Pixels that are no picture of a patient: doses, segments, and maps of values.
-NOT_PICTURES = frozenset(("RTDOSE", "RTIMAGE", "SEG", "RWV", "REG", "M3D"))
-_KEYWORDS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
+from medloom.schemas.sample import Media, Refusal, Sample
 
 
-class Params(base.Params):
+class FrameParams(base.Params):
+    """`frames` says which frames of a file that holds several become pictures: the first, all, or every nth; at most
+    `most_frames` of them, evenly drawn. `states` are the attributes that become labels.
+    """
+
+    frames: Literal["first", "all"] | Annotated[int, Field(ge=1)] = "first"
+    most_frames: int = Field(default=64, ge=1)
+    states: tuple[State, ...] = ("modality", "body_part")
+
+
+class Params(FrameParams):
     """`files` is a regular expression over whole paths below the root; without it every file is tried, since DICOM
-    files often have no suffix. `states` are the attributes that become labels.
+    files often have no suffix.
     """
 
     folder: str = ""
     files: str | None = None
-    states: tuple[Literal["modality", "body_part"], ...] = ("modality", "body_part")
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
@@ -41,17 +55,19 @@ class Params(base.Params):
 
 
 class DicomPictures(Converter):
-    """One Sample for each DICOM file that holds pixels; of several frames the first, which the notes say.
+    """One Sample for each DICOM file that holds pixels; of several frames the first, unless `frames` says otherwise.
 
     Modality and BodyPartExamined become labels, named by attribute and value: ``modality:CT``, ``body_part:HEAD``; the
     card maps them to concepts, so that captions and questions can be made of pictures that nobody annotated.
     A file has exactly one modality, so where the card's labels are exhaustive and know it, the others are absent.
     Parts of the body overlap (HEAD and HEADNECK), so of them nothing is ever absent.
 
-    The patient's name is never read. An empty PatientID, which the standard allows, is an unknown patient. The key is
-    the file's path.
+    Slide microscopy becomes one Sample for each file, a ``slide`` of which tiles are shown; `dicom_series` puts the
+    levels of one slide together. The patient's name is never read. An empty PatientID, which the standard allows, is
+    an unknown patient. The key is the file's path.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -66,58 +82,81 @@ class DicomPictures(Converter):
             if params.pattern is not None and params.pattern.fullmatch(path) is None:
                 continue
             try:
-                yield _sample(path, root, card, params, split)
+                dataset = read_dicom(inside(root, path), pixels=False)
+                yield picture_sample(path, dataset, card, params, split)
             except BadInput as bad:
                 yield refused(path, bad, path)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        params = Params.model_validate(card.params)
-        found: set[Feature] = {"spacing"}
-        if params.states:
-            found.add("labels")
-        if "modality" in params.states and card.exhaustive.labels:
-            found.add("absent_labels")
-        return frozenset(found)
+        return header_features(card, Params.model_validate(card.params).states)
 
 
-def _sample(path: str, root: Path, card: SourceCard, params: Params, split: PublishedSplit) -> Sample:
-    dataset = read_dicom(inside(root, path), pixels=False)
+def header_features(card: SourceCard, states: tuple[State, ...]) -> frozenset[Feature]:
+    """The features that headers alone can feed."""
+    found: set[Feature] = {"spacing"}
+    if states:
+        found.add("labels")
+    if "modality" in states and card.exhaustive.labels:
+        found.add("absent_labels")
+    return frozenset(found)
+
+
+def picture_sample(path: str, dataset: Any, card: SourceCard, params: FrameParams, split: PublishedSplit) -> Sample:
+    """The Sample of one file. Raises BadInput: ``no_pixels``, ``not_a_picture``, ``no_patient``, ``unknown_split``."""
     if not has_pixels(dataset):
         raise BadInput("no_pixels", f"{words(dataset, 'Modality') or 'the object'} holds no pixels", path)
     modality = words(dataset, "Modality")
     if modality in NOT_PICTURES:
         raise BadInput("not_a_picture", f"pixels of a {modality} are no picture of the patient", path)
-    frames = frame_count(dataset)
-    row = {keyword: words(dataset, keyword) or "" for keyword in _KEYWORDS}
-    notes = [] if frames == 1 else [f"the first of {frames} frames"]
-    if words(dataset, "BurnedInAnnotation") == "YES":
-        notes.append("the file says that text is burned into its pixels")
-    labels = tuple(_labels(dataset, path, params, card))
-    modalities = [name for name in known_names(card) if name.startswith("modality:")]
-    judged = card.exhaustive.labels and any(label.name == f"modality:{modality}" for label in labels)
+    row = row_of(dataset)
+    media, notes = _media(path, dataset, params)
+    labels, complete = labels_of(dataset, path, params.states, card)
     return Sample(
         key=path,
-        patient=_patient(card, path, row),
+        patient=patient_of(card, path, path, row),
         split=split.of(path, path, row),
         study=row["StudyInstanceUID"] or None,
-        media=(Media(files=(path,), frame=0 if frames > 1 else None),),
+        media=media,
         acquisition=acquisition_of(dataset),
         labels=labels,
-        complete_labels=tuple(modalities) if judged else (),
-        notes=tuple(notes),
+        complete_labels=complete,
+        notes=(*notes, *header_notes(dataset)),
     )
 
 
-def _labels(dataset: Any, path: str, params: Params, card: SourceCard) -> Iterator[Label]:
-    keywords = {"modality": "Modality", "body_part": "BodyPartExamined"}
-    for state in params.states:
-        value = words(dataset, keywords[state])
-        name = f"{state}:{value}"
-        if value is not None and card.labels.get(name, "") is not None:
-            yield Label(name=name, pointer=f"{path}#{keywords[state]}")
+def header_notes(dataset: Any) -> tuple[str, ...]:
+    """What one should know of a file before its pixels are shown."""
+    notes = []
+    if words(dataset, "BurnedInAnnotation") == "YES":
+        notes.append("the file says that text is burned into its pixels")
+    if any((group, 0x0010) in dataset for group in range(0x6000, 0x6020, 2)):
+        notes.append("overlays are not shown")
+    return tuple(notes)
 
 
-def _patient(card: SourceCard, path: str, row: dict[str, str]) -> str | None:
-    if isinstance(card.patient, PatientRule) and card.patient.column == "PatientID" and not row["PatientID"]:
-        return None
-    return card.patient_of(path, path, row)
+def _media(path: str, dataset: Any, params: FrameParams) -> tuple[tuple[Media, ...], list[str]]:
+    frames = frame_count(dataset)
+    if is_slide(dataset):
+        return (Media(kind="slide", files=(path,)),), []
+    if frames == 1:
+        return (Media(files=(path,)),), []
+    if params.frames == "first":
+        return (Media(files=(path,), frame=0),), [f"the first of {frames} frames"]
+    chosen = chosen_frames(frames, params)
+    media = tuple(Media(key=f"frame_{number}", files=(path,), frame=number) for number in chosen)
+    return media, [f"{len(chosen)} of {frames} frames"] if len(chosen) < frames else []
+
+
+def chosen_frames(frames: int, params: FrameParams) -> list[int]:
+    """The frames, from 0, that the parameters ask for."""
+    step = params.frames if isinstance(params.frames, int) else 1
+    wanted = [0] if params.frames == "first" else list(range(0, frames, step))
+    if len(wanted) <= params.most_frames:
+        return wanted
+    return [wanted[part * len(wanted) // params.most_frames] for part in range(params.most_frames)]
+
+
+def is_slide(dataset: Any) -> bool:
+    """Whether the pixels are tiles of a bigger picture: slide microscopy has the size of the whole in its header."""
+    total = dataset.get("TotalPixelMatrixColumns"), dataset.get("TotalPixelMatrixRows")
+    return all(isinstance(one, int) and one > 0 for one in total)

@@ -19,10 +19,11 @@ logging.getLogger("pydicom").setLevel(logging.ERROR)
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
-def read_dicom(source: Path | bytes, pixels: bool = True) -> FileDataset:
+def read_dicom(source: Path | bytes, pixels: bool = True, header_only: bool = False) -> FileDataset:
     """The data set of a DICOM file (PS3.10), or of one that lacks preamble or file meta information.
 
-    Without `pixels` long values stay on disk until they are asked for, so that listing reads headers only.
+    Without `pixels` long values stay on disk until they are asked for, so that listing reads headers only. With
+    `header_only` what comes before the pixels is all that is read.
 
     Raises BadInput ``not_dicom`` (no element that every object has), ``truncated``.
     """
@@ -32,7 +33,7 @@ def read_dicom(source: Path | bytes, pixels: bool = True) -> FileDataset:
     def read(force: bool) -> FileDataset:
         where: Any = io.BytesIO(source) if isinstance(source, bytes) else source
         defer = None if pixels or isinstance(source, bytes) else 4096
-        return dcmread(where, force=force, defer_size=defer)
+        return dcmread(where, force=force, defer_size=defer, stop_before_pixels=header_only)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ Where several do, an attribute that tells them apart (time, echo, b-value, ...) 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -72,6 +73,12 @@ class Slice:
             return _private_b_value(self.header)
         value = attribute(self.header, keyword, self.frame, within)
         return "" if value is None else "\\".join(map(str, value)) if _several(value) else str(value)
+
+    def compact(self) -> Slice:
+        """The same with a small header of its own, for holding those of thousands of files; of single frames only."""
+        wanted = [*(keyword for keyword, _ in APART), "SliceThickness", "SpacingBetweenSlices"]
+        told = {keyword: sys.intern(self.told(keyword, None)) for keyword in wanted}
+        return replace(self, header={keyword: value for keyword, value in told.items() if value})
 
 
 @dataclass(frozen=True)
@@ -270,6 +277,8 @@ def _thickness(one: Slice) -> float:
 
 
 def _private_b_value(header: Any) -> str:
+    if isinstance(header, dict):
+        return str(header.get("b_value", ""))
     maker = str(header.get("Manufacturer") or "").upper()
     for group, element, name in _B_VALUES:
         if name in maker and (group, element) in header:
