@@ -76,7 +76,7 @@ class Hdf5File:
 
     def names(self) -> Iterator[str]:
         """Paths of all datasets, sorted, through hard links only; what links elsewhere is passed over."""
-        yield from self._under(self._file, "", 0)
+        yield from self._under(self._file, "", set())
 
     def array(self, name: str) -> Hdf5Array:
         """One dataset. Raises BadInput ``missing_array``, ``unsafe_link``, ``unsupported_array``, ``corrupt``."""
@@ -95,15 +95,14 @@ class Hdf5File:
             raise BadInput("missing_array", f"{at!r} is no dataset")
         if node.is_virtual or node.external:
             raise BadInput("unsafe_link", f"{at!r} keeps its values in other files: they are not read")
-        if node.dtype.fields is not None or node.dtype.kind == "O" and h5py.check_string_dtype(node.dtype) is None:
+        if node.dtype.fields is not None or not _is_plain(node.dtype):
             raise BadInput("unsupported_array", f"{at!r} holds {node.dtype}")
         return Hdf5Array(node, name)
 
-    def _under(self, group: Any, prefix: str, depth: int) -> Iterator[str]:
+    def _under(self, group: Any, prefix: str, entered: set[int]) -> Iterator[str]:
+        """Each group once: hard links may go in circles."""
         import h5py
 
-        if depth > 32:  # hard links may go in a circle
-            return
         for name in sorted(group):
             if not self._is_hard(group, name):
                 continue
@@ -111,7 +110,10 @@ class Hdf5File:
             if isinstance(child, h5py.Dataset):
                 yield f"{prefix}/{name}".lstrip("/")
             elif isinstance(child, h5py.Group):
-                yield from self._under(child, f"{prefix}/{name}", depth + 1)
+                address = int(h5py.h5o.get_info(child.id).addr)
+                if address not in entered:
+                    entered.add(address)
+                    yield from self._under(child, f"{prefix}/{name}", entered)
 
     def _has(self, group: Any, name: str) -> bool:
         return group.get(name, getlink=True) is not None
@@ -142,3 +144,12 @@ def _hdf5_file(path: Path, size: int, mtime_ns: int) -> Hdf5File:
 def _has_magic(handle: Any, at: int) -> bool:
     handle.seek(at)
     return bool(handle.read(8) == MAGIC)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    """Numbers, text, and bytes of any length; no references, no nested arrays."""
+    import h5py
+
+    if dtype.kind != "O":
+        return True
+    return h5py.check_string_dtype(dtype) is not None or h5py.check_vlen_dtype(dtype) == np.uint8

@@ -63,7 +63,7 @@ class NpyArray:
         if not self.shape or not 0 <= index < self.shape[0]:
             raise BadInput("which_frame", f"item {index} of {self.name!r}, which is {self.shape}")
         if self._fortran:
-            return self.all()[index]
+            return np.asarray(self.all()[index])
         bytes_each = self.nbytes // self.shape[0]
         data = self._source.read(self._start + index * bytes_each, bytes_each)
         return np.frombuffer(data, self.dtype).reshape(self.shape[1:])
