@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medloom.converters.pixels.picture import from_array
+from medloom.converters.pixels.tiff_file import is_tiff
 from medloom.converters.pixels.tiles import Pyramid, Tile, choose_tiles
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media
@@ -42,7 +43,11 @@ def open_slide(media: Media, paths: list[Path]) -> Pyramid:
         from medloom.converters.pixels.dicom_slide import DicomSlide
 
         return DicomSlide(paths)
-    raise BadInput("unsupported_slide", f"{media.files[0]} is no DICOM slide", media.files[0])
+    if is_tiff(head):
+        from medloom.converters.pixels.tiff_slide import TiffSlide
+
+        return TiffSlide(paths[0], media.member, media.frame)
+    raise BadInput("unsupported_slide", f"{media.files[0]} is neither a DICOM slide nor a TIFF", media.files[0])
 
 
 def _scene(slide: Pyramid, tile: Tile, media: Media, stage: Stage, made: Made) -> Scene:

@@ -50,6 +50,18 @@ class TiffPlane:
         if int(key.photometric) not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR) or subsampled:
             raise BadInput("unsupported_pixels", f"TIFF with photometric interpretation {int(key.photometric)}")
 
+    @property
+    def read_shape(self) -> tuple[int, ...]:
+        """The shape of all of it as `read` gives it."""
+        channels = 3 if int(self._key.photometric) == _PALETTE else int(self._key.samplesperpixel)
+        return (self.height, self.width) if channels == 1 else (self.height, self.width, channels)
+
+    @property
+    def shown_dtype(self) -> np.dtype[Any]:
+        """The type as `read` gives it."""
+        plain = self.dtype.kind == "b" or int(self._key.photometric) == _PALETTE
+        return np.dtype(np.uint8) if plain else self.dtype
+
     def read(self, box: Box | None = None) -> NDArray[Any]:
         """H×W, or H×W×C, of a half-open xyxy box (all of it by default), as stored but for palettes and inversion.
 

@@ -41,7 +41,7 @@ class Volume:
     to patient RAS mm; where `oriented` is false it only carries `spacing` (i, j, k; mm), and left and right are not
     known. `codes` are the directions in which the axes run ("LAS"), empty where not oriented. `notes` tell what was
     odd and how it was taken. `series` tells the DICOM instances of the slices; `window` is the VOI window (center,
-    width; LINEAR) that all of them state.
+    width; LINEAR) that all of them state. Where `spaced` is false the spacing is made up: nothing is measured.
     """
 
     data: NDArray[Any]
@@ -54,6 +54,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     series: SeriesIndex | None = None
     window: tuple[float, float] | None = None
+    spaced: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
