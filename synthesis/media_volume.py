@@ -9,7 +9,7 @@ from medloom.synthesis.origin import Origin
 
 
 def read_volume(media: Media, origin: Origin) -> Volume:
-    """The 3D volume of a ``volume`` medium (one NIfTI file) or of a ``series`` (DICOM files); its files are marked.
+    """The 3D volume of a ``volume`` medium (a NIfTI file, a member of a container) or of a ``series`` (DICOM files).
 
     A series' Volume has `series`, which tells the slice of each SOP instance.
 
@@ -20,6 +20,10 @@ def read_volume(media: Media, origin: Origin) -> Volume:
         from medloom.converters.pixels.dicom_series import read_series
 
         return read_series(media.files, media.frame, origin.read)
+    if media.member is not None:
+        from medloom.synthesis.array_scene import array_volume
+
+        return array_volume(media, origin)
     return _frame(read_nifti(origin.path(media.files[0])), media)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,9 @@ from medloom.schemas.identity import pseudonym
 from medloom.schemas.sample import Sample
 from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.scene import Terms
+
+BIG = 64 << 20
+"""Bytes from which a file that many units read (an archive of arrays, a slide) is hashed once a process."""
 
 
 class FileMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +61,10 @@ class Origin:
         if file not in self.marks:
             with path.open("rb") as handle:
                 found = os.fstat(handle.fileno())
-                self._mark(file, found, hashlib.file_digest(handle, "sha256").hexdigest())
+                if found.st_size < BIG:
+                    self._mark(file, found, hashlib.file_digest(handle, "sha256").hexdigest())
+                else:
+                    self._mark(file, found, _digest_of(path, found.st_size, found.st_mtime_ns))
         return path
 
     def read(self, file: str) -> bytes:
@@ -95,3 +102,9 @@ class Origin:
             patient=hidden(sample.patient),
             study=hidden(sample.study),
         )
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

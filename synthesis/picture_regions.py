@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,8 @@ def instances_of(media: Media, stage: Stage, made: Made, canvas: Canvas) -> tupl
         if region.name is not None and stage.naming.concept(region.name) is None:
             continue
         try:
+            if media.crop is not None:
+                raise BadInput("region_not_for_crop", f"a {region.kind} of the whole picture can't mark a part of it")
             if ambiguous:
                 raise BadInput("ambiguous_orientation", f"EXIF orientation {canvas.orientation} and no stated size")
             found.extend(_of_region(region, media, stage, canvas))
@@ -117,8 +120,7 @@ def _masks(region: Region, stage: Stage, canvas: Canvas) -> list[tuple[str, Mask
             raise BadInput("grid_mismatch", f"RLE of {region.rle.size}, picture of {(height, width)} (height, width)")
         return [(region.name, rle_decode(region.rle), "")]
     assert region.file is not None
-    data = stage.origin.read(region.file)
-    pixels = decode(data) if region.kind == "colour_mask" else decode_indices(data)
+    pixels = _pixels(region, region.file, stage)
     if pixels.shape[:2] != (height, width):
         raise BadInput("grid_mismatch", f"mask of {pixels.shape[:2]}, picture of {(height, width)}", region.file)
     if region.kind == "mask":
@@ -134,6 +136,15 @@ def _masks(region: Region, stage: Stage, canvas: Canvas) -> list[tuple[str, Mask
         ]
     grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
     return [(name.name, grey == name.value, f";value={name.value}") for name in region.names if name.value]
+
+
+def _pixels(region: Region, file: str, stage: Stage) -> NDArray[Any]:
+    if region.member is not None:
+        from medloom.synthesis.array_scene import array_mask
+
+        return array_mask(region, stage.origin)
+    data = stage.origin.read(file)
+    return decode(data) if region.kind == "colour_mask" else decode_indices(data)
 
 
 def _upright(box: Box, media: Media, canvas: Canvas) -> Box:

@@ -23,12 +23,7 @@ DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".dic", ".ima")
 
 def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     """The Scene of a 2D file. Raises BadInput where the picture itself can't be used; bad regions are refused alone."""
-    data = stage.origin.read(media.files[0])
-    sha256 = stage.origin.marks[media.files[0]].sha256
-    if _is_dicom(data, media.files[0]):
-        prepared, view, orientation = _from_dicom(data, sha256, media, stage)
-    else:
-        prepared, view, orientation = _from_raster(data, sha256, media, stage)
+    prepared, view, orientation = _shown(media, stage)
     if not view.passthrough:
         made.pictures[prepared.sha256] = prepared.data
     native_mm = _unscaled(view.spacing_mm, prepared)
@@ -47,6 +42,19 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
         labels_of_patient=stage.origin.card.labels_of == "patient",
         region_fact=region_fact("", pointer.split("#", 1)[0], pointer, None, "absent") if complete else None,
     )
+
+
+def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int]:
+    """The stored picture, its view, and the EXIF orientation that was applied."""
+    if media.member is not None or media.crop is not None:
+        from medloom.synthesis.array_scene import array_picture
+
+        return array_picture(media, stage)
+    data = stage.origin.read(media.files[0])
+    sha256 = stage.origin.marks[media.files[0]].sha256
+    if _is_dicom(data, media.files[0]):
+        return _from_dicom(data, sha256, media, stage)
+    return _from_raster(data, sha256, media, stage)
 
 
 def _is_dicom(data: bytes, file: str) -> bool:
