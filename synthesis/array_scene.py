@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,7 +108,13 @@ def _cut(array: NDArray[Any], media: Media) -> NDArray[Any]:
 
 def _window(array: NDArray[Any], stage: Stage) -> Window:
     known = stage.acquisition
-    return choose_window(known.modality, known.body_part, known.window, stage.origin.preset, array)
+    found = choose_window(known.modality, known.body_part, known.window, stage.origin.preset, array)
+    return exact(found) if array.dtype.kind == "f" else found
+
+
+def exact(window: Window) -> Window:
+    """The same for values that are no integers: DICOM's LINEAR is half a step beside them, and has no width of 1."""
+    return msgspec.structs.replace(window, function="LINEAR_EXACT") if window.function == "LINEAR" else window
 
 
 def _microns(media: Media, origin: Origin) -> tuple[float, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,13 @@ class Hdf5Array:
 
     def _read(self, where: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[Any]:
         size = int(np.prod(shape, dtype=object)) * self.dtype.itemsize if shape else self.dtype.itemsize
-        chunk = self._dataset.chunks
+        with _guarded(self.name):
+            chunk = self._dataset.chunks
         held = int(np.prod(chunk, dtype=object)) * self.dtype.itemsize if chunk else 0
         if max(size, held) > MAX_READ:
             raise BadInput("too_big", f"{self.name!r} reads {max(size, held)} bytes at once")
-        try:
+        with _guarded(self.name):
             found = self._dataset[where]
-        except (OSError, ValueError, TypeError, RuntimeError, KeyError, UnicodeDecodeError) as error:
-            raise BadInput("corrupt", f"{self.name!r}: {error}") from None
         if isinstance(found, bytes | str):
             return np.frombuffer(found.encode() if isinstance(found, str) else found, np.uint8)
         array = np.asarray(found)
@@ -69,44 +69,51 @@ class Hdf5File:
             found = any(_has_magic(handle, at) for at in (0, 512, 1024, 2048))  # a user block may stand before
         if not found:
             raise BadInput("not_hdf5", "no HDF5 file by its first bytes")
-        try:
+        with _guarded("/"):
             self._file = h5py.File(path, "r", locking=False)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BadInput("corrupt", f"HDF5: {error}") from None
 
     def names(self) -> Iterator[str]:
         """Paths of all datasets, sorted, through hard links only; what links elsewhere is passed over."""
-        yield from self._under(self._file, "", set())
+        with _guarded("/"):
+            found = list(self._under(self._file, "", set()))
+        yield from found
 
     def array(self, name: str) -> Hdf5Array:
         """One dataset. Raises BadInput ``missing_array``, ``unsafe_link``, ``unsupported_array``, ``corrupt``."""
+        with _guarded(name):
+            return Hdf5Array(self._dataset(name), name)
+
+    def _dataset(self, name: str) -> Any:
         import h5py
 
         node: Any = self._file
         at = ""
         for part in name.strip("/").split("/"):
             at = f"{at}/{part}"
-            if not isinstance(node, h5py.Group) or part in ("", ".", "..") or not self._has(node, part):
+            link = (
+                node.get(part, getlink=True) if isinstance(node, h5py.Group) and part not in ("", ".", "..") else None
+            )
+            if link is None:
                 raise BadInput("missing_array", f"there is no {at!r}")
-            if not self._is_hard(node, part):
+            if not isinstance(link, h5py.HardLink):
                 raise BadInput("unsafe_link", f"{at!r} is a link: links are not followed")
-            node = self._child(node, part, at)
+            node = node[part]
         if not isinstance(node, h5py.Dataset):
             raise BadInput("missing_array", f"{at!r} is no dataset")
         if node.is_virtual or node.external:
             raise BadInput("unsafe_link", f"{at!r} keeps its values in other files: they are not read")
         if node.dtype.fields is not None or not _is_plain(node.dtype):
             raise BadInput("unsupported_array", f"{at!r} holds {node.dtype}")
-        return Hdf5Array(node, name)
+        return node
 
     def _under(self, group: Any, prefix: str, entered: set[int]) -> Iterator[str]:
         """Each group once: hard links may go in circles."""
         import h5py
 
         for name in sorted(group):
-            if not self._is_hard(group, name):
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 continue
-            child = self._child(group, name, f"{prefix}/{name}")
+            child = group[name]
             if isinstance(child, h5py.Dataset):
                 yield f"{prefix}/{name}".lstrip("/")
             elif isinstance(child, h5py.Group):
@@ -114,20 +121,6 @@ class Hdf5File:
                 if address not in entered:
                     entered.add(address)
                     yield from self._under(child, f"{prefix}/{name}", entered)
-
-    def _has(self, group: Any, name: str) -> bool:
-        return group.get(name, getlink=True) is not None
-
-    def _is_hard(self, group: Any, name: str) -> bool:
-        import h5py
-
-        return isinstance(group.get(name, getlink=True), h5py.HardLink)
-
-    def _child(self, group: Any, name: str, at: str) -> Any:
-        try:
-            return group[name]
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-            raise BadInput("corrupt", f"{at!r}: {error}") from None
 
 
 def hdf5_file(path: Path) -> Hdf5File:
@@ -139,6 +132,17 @@ def hdf5_file(path: Path) -> Hdf5File:
 @lru_cache(maxsize=4)
 def _hdf5_file(path: Path, size: int, mtime_ns: int) -> Hdf5File:
     return Hdf5File(path)
+
+
+@contextmanager
+def _guarded(name: str) -> Iterator[None]:
+    """Whatever h5py makes of a broken file, as BadInput ``corrupt``."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:  # OSError, RuntimeError, KeyError, TypeError, ... by what is broken
+        raise BadInput("corrupt", f"{name!r}: {error}") from None
 
 
 def _has_magic(handle: Any, at: int) -> bool:

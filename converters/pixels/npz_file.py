@@ -46,7 +46,9 @@ class NpyArray:
             version = npy.read_magic(head)
             reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             self.shape, self._fortran, self.dtype = reader(head)
-        except (ValueError, SyntaxError, TypeError, EOFError, struct.error) as error:
+            if min(self.shape, default=0) < 0:
+                raise ValueError(f"shape {self.shape}")
+        except Exception as error:  # numpy parses the header as Python: errors of every kind
             raise BadInput("corrupt", f"{name!r} has no header of an array: {error}") from None
         if self.dtype.hasobject:
             raise BadInput("pickled", f"{name!r} holds Python objects: they are never unpickled")
@@ -131,8 +133,8 @@ def _member(path: Path, info: zipfile.ZipInfo) -> _Bytes:
     if info.flag_bits & 1:
         raise BadInput("encrypted", f"{info.filename!r} is encrypted")
     with path.open("rb") as handle:
-        handle.seek(info.header_offset)
-        local = handle.read(30)
+        handle.seek(max(0, info.header_offset))
+        local = handle.read(30) if info.header_offset >= 0 else b""
     if len(local) < 30 or local[:4] != _ZIP:
         raise BadInput("corrupt", f"{info.filename!r} does not begin where the archive says")
     names, extra = struct.unpack_from("<HH", local, 26)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +36,47 @@ class TiffPlane:
     """One plane of one level: `height`, `width`, `channels` and `dtype`; any region of it on demand."""
 
     def __init__(self, page: Any) -> None:
+        try:
+            self._take(page)
+        except BadInput:
+            raise
+        except Exception as error:  # whatever a broken tag makes of it
+            raise BadInput("corrupt", f"TIFF: {error}") from None
+
+    def _take(self, page: Any) -> None:
         self._page, self._key = page, page.keyframe
         key = self._key
         self.height, self.width = int(key.imagelength), int(key.imagewidth)
-        if self.height < 1 or self.width < 1:
-            raise BadInput("corrupt", f"TIFF of {self.width} × {self.height} pixels")
+        self._samples = int(key.samplesperpixel)
+        self._photometric, self._compression = int(key.photometric), int(key.compression)
+        self._separate = int(key.planarconfig or 1) == 2 and self._samples > 1
+        self.dtype = np.dtype(key.dtype)
+        if key.is_tiled:
+            self._segment = int(key.tilelength), int(key.tilewidth)
+        else:
+            self._segment = min(int(key.rowsperstrip or self.height), self.height), self.width
+        if min(self.height, self.width, self._samples, *self._segment) < 1:
+            raise BadInput("corrupt", f"TIFF of {self.width} × {self.height} pixels in pieces of {self._segment}")
+        if self._segment[0] * self._segment[1] > MAX_PIXELS or self._samples > 64:
+            raise BadInput("decompression_bomb", f"TIFF in pieces of {self._segment}, {self._samples} channels")
         if key.imagedepth != 1:
             raise BadInput("unsupported_pixels", "TIFF with volumes in its tiles")
-        self._separate = int(key.planarconfig or 1) == 2 and int(key.samplesperpixel) > 1
-        self.dtype = np.dtype(key.dtype)
         if self.dtype.kind not in "buif":
             raise BadInput("unsupported_pixels", f"TIFF of {self.dtype}")
-        subsampled = int(key.photometric) == _YCBCR and int(key.compression) not in _JPEGS
-        if int(key.photometric) not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR) or subsampled:
-            raise BadInput("unsupported_pixels", f"TIFF with photometric interpretation {int(key.photometric)}")
+        subsampled = self._photometric == _YCBCR and self._compression not in _JPEGS
+        if self._photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR) or subsampled:
+            raise BadInput("unsupported_pixels", f"TIFF with photometric interpretation {self._photometric}")
 
     @property
     def read_shape(self) -> tuple[int, ...]:
         """The shape of all of it as `read` gives it."""
-        channels = 3 if int(self._key.photometric) == _PALETTE else int(self._key.samplesperpixel)
+        channels = 3 if self._photometric == _PALETTE else self._samples
         return (self.height, self.width) if channels == 1 else (self.height, self.width, channels)
 
     @property
     def shown_dtype(self) -> np.dtype[Any]:
         """The type as `read` gives it."""
-        plain = self.dtype.kind == "b" or int(self._key.photometric) == _PALETTE
+        plain = self.dtype.kind == "b" or self._photometric == _PALETTE
         return np.dtype(np.uint8) if plain else self.dtype
 
     def read(self, box: Box | None = None) -> NDArray[Any]:
@@ -73,10 +90,9 @@ class TiffPlane:
             raise BadInput("outside_picture", f"{box} of a picture of {self.width} × {self.height}")
         if (x1 - x0) * (y1 - y0) > MAX_PIXELS:
             raise BadInput("decompression_bomb", f"{x1 - x0} × {y1 - y0} pixels, at most {MAX_PIXELS} are read")
-        samples = int(self._key.samplesperpixel)
-        white = 0 if int(self._key.photometric) == _WHITE_IS_ZERO else _white(self.dtype)
-        out = np.full((y1 - y0, x1 - x0, samples), white, self.dtype)
-        planes = range(samples) if self._separate else (None,)
+        white = 0 if self._photometric == _WHITE_IS_ZERO else _white(self.dtype)
+        out = np.full((y1 - y0, x1 - x0, self._samples), white, self.dtype)
+        planes = range(self._samples) if self._separate else (None,)
         for plane in planes:
             target = out if plane is None else out[:, :, plane : plane + 1]
             self._fill(target, (x0, y0, x1, y1), plane or 0)
@@ -96,14 +112,6 @@ class TiffPlane:
                 xs, xe = max(x0, left), min(x1, left + found.shape[1])
                 out[ys - y0 : ye - y0, xs - x0 : xe - x0] = found[ys - top : ye - top, xs - left : xe - left]
 
-    @cached_property
-    def _segment(self) -> tuple[int, int]:
-        """(height, width) of a tile or strip."""
-        key = self._key
-        if key.is_tiled:
-            return int(key.tilelength), int(key.tilewidth)
-        return max(1, min(int(key.rowsperstrip or self.height), self.height)), self.width
-
     def _decoded(self, index: int) -> NDArray[Any] | None:
         """The pixels (H×W×C) of a segment; None where the file has none."""
         page, key = self._page, self._key
@@ -114,7 +122,7 @@ class TiffPlane:
             return None
         handle = page.parent.filehandle
         options: dict[str, Any] = {}
-        if int(key.compression) in _JPEGS:
+        if self._compression in _JPEGS:
             options = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
         try:
             with handle.lock:
@@ -133,8 +141,7 @@ class TiffPlane:
 
     def _meant(self, array: NDArray[Any]) -> NDArray[Any]:
         """Grey H×W or colour H×W×C: black is low, palettes are looked up."""
-        photometric = int(self._key.photometric)
-        if photometric == _PALETTE:
+        if self._photometric == _PALETTE:
             colours = np.asarray(self._key.colormap)
             if colours.ndim != 2 or array.dtype.kind not in "ub" or int(array.max()) >= colours.shape[1]:
                 raise BadInput("corrupt", "TIFF: a palette that lacks colours")
@@ -142,7 +149,7 @@ class TiffPlane:
         top = (1 << int(self._key.bitspersample)) - 1
         if array.dtype == np.bool_:
             array, top = array.astype(np.uint8) * 255, 255
-        if photometric == _WHITE_IS_ZERO and array.dtype.kind == "u":
+        if self._photometric == _WHITE_IS_ZERO and array.dtype.kind == "u":
             array = array.dtype.type(top) - array
         return array[:, :, 0] if array.shape[2] == 1 else array
 
@@ -192,6 +199,7 @@ class TiffFile:
         with path.open("rb") as handle:
             if not is_tiff(handle.read(4)):
                 raise BadInput("not_a_tiff", "no TIFF by its first bytes")
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is told by the refusal
         try:
             self._file = tifffile.TiffFile(path, _multifile=False)
             self._ome = _ome_sizes(self._file)
