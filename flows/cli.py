@@ -116,6 +116,22 @@ def phantom(
 
 
 @app.command()
+def conform(
+    converter: Annotated[str, typer.Argument(help="The converter's name.", show_default=False)],
+    fixture: Annotated[Path | None, typer.Option(help="A small dataset; beside its code by default.")] = None,
+    card: Annotated[Path | None, typer.Option(help="The source card to read it by.")] = None,
+) -> None:
+    """Hold a converter to the rules, offline, on its fixture: what is wrong, and what to do about it."""
+    from medloom.flows.kit.conform import conform as hold
+    from medloom.flows.kit.conform import render
+
+    found = hold(converter, fixture, card)
+    print("\n\n".join(render(*one) for one in found))
+    if any(finding.faults for _, findings in found for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     import importlib.metadata
