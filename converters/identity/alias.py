@@ -89,5 +89,3 @@ def _words_of(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _words_of(inner)
-
-

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from medloom.converters.identity.alias import Alias
-from medloom.converters.identity.dicom_profile import AGE_CAP, free_text
+from medloom.converters.identity.dicom_profile import AGE_CAP
 from medloom.converters.identity.scrub import scrub
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import IdentitySettings
@@ -163,11 +163,11 @@ class Deidentifier:
         return Visit(key=key, day=visit.day if kept else None)
 
     def _acquisition(self, known: Acquisition) -> Acquisition:
-        """What the profile lets through: words that hold an identifier are left out, ages above 89 are "90 or older"."""
+        """What the profile lets through: no word that holds an identifier, and no age above "90 or older"."""
         new: dict[str, Any] = {}
         for name in ("body_part", "view", "sequence"):
             value = getattr(known, name)
-            if value is not None and free_text(value):
+            if value is not None and scrub(value).kinds:
                 self.found["header", "TEXT"] += 1
                 new[name] = None
         if "retain_patient_characteristics" not in self.settings.followed:

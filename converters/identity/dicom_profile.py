@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Literal
 
 Action = Literal["K", "C", "X", "Z", "D", "U"]
+_KEPT: tuple[Action, ...] = ("K", "C")
 AGE_CAP = 90
 """Years from which an age is "90 or older": 45 CFR 164.514(b)(2)(i)(C)."""
 _COLUMNS = {
@@ -74,9 +75,9 @@ def action(keyword: str, options: Collection[str] = ()) -> Action:
         return "K" if tag_for_keyword(keyword) is not None else "X"
     basic, columns = table()[keyword]
     kept = [columns[_COLUMNS[option]] for option in sorted(options) if _COLUMNS.get(option) in columns]
-    for wanted in ("K", "C"):
+    for wanted in _KEPT:
         if wanted in kept:
-            return wanted  # type: ignore[return-value]
+            return wanted
     return basic.split("/")[0].rstrip("*")  # type: ignore[return-value]
 
 
