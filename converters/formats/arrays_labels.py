@@ -57,12 +57,11 @@ class LabelReader:
         while found.ndim > 1 and found.shape[-1] == 1:
             found = found[..., 0]
         wanted = 2 if params.several else 1
-        if found.ndim > wanted and found.size == found.shape[0]:  # N×1×1×1, as some write it
-            found = found.reshape(found.shape[0])
         if params.several and found.ndim == 1:
             found = found[:, None]
-        if found.ndim != wanted or len(found) != (rows or 1):
-            raise BadInput("labels_mismatch", f"{self._name!r} is {found.shape} for {rows or 1} rows", self._file)
+        count = 1 if rows is None else rows
+        if found.ndim != wanted or len(found) != count:
+            raise BadInput("labels_mismatch", f"{self._name!r} is {found.shape} for {count} rows", self._file)
         if params.several and found.shape[1] != len(params.classes):
             told = f"{self._name!r} has {found.shape[1]} columns for {len(params.classes)} classes"
             raise BadInput("labels_mismatch", told, self._file)

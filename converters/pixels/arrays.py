@@ -108,6 +108,8 @@ def read_picture(path: Path, member: str | None, frame: int | None, crop: Box | 
         if isinstance(found, TiffMember):
             return as_picture(found.region(frame or 0, crop))
     array = read_item(path, member, frame)
+    if array.ndim == 0 and isinstance(array.item(), bytes):
+        array = np.frombuffer(array.item(), np.uint8)
     if array.ndim == 1 and array.dtype == np.uint8 and array[:8].tobytes().startswith(_PICTURES):
         return array.tobytes()
     shown = as_picture(array)

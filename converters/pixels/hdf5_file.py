@@ -45,8 +45,10 @@ class Hdf5Array:
             raise BadInput("too_big", f"{self.name!r} reads {max(size, held)} bytes at once")
         with _guarded(self.name):
             found = self._dataset[where]
-        if isinstance(found, bytes | str):
-            return np.frombuffer(found.encode() if isinstance(found, str) else found, np.uint8)
+        if isinstance(found, bytes | str):  # text, or an encoded picture
+            whole: NDArray[Any] = np.empty((), object)
+            whole[()] = found
+            return whole
         array = np.asarray(found)
         if array.dtype.kind == "V" and array.shape == () and array.dtype.fields is None:  # opaque: an encoded picture
             return np.frombuffer(array.tobytes(), np.uint8)

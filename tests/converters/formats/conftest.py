@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zlib
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from medloom.converters.registry import load_converter
@@ -67,6 +69,17 @@ def read() -> Callable[[Path, SourceCard], tuple[list[Sample], list[Refusal]]]:
     return run
 
 
+def mnist() -> bytes:
+    """An archive as MedMNIST's are: deflated, labels N×1."""
+    rng, data = np.random.default_rng(0), io.BytesIO()
+    arrays: dict[str, np.ndarray] = {}
+    for split, count in (("train", 6), ("val", 2), ("test", 3)):
+        arrays[f"{split}_images"] = rng.integers(0, 256, (count, 64, 64), np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(count) % 2)[:, None]
+    np.savez_compressed(data, **arrays)
+    return data.getvalue()
+
+
 RAD = {
     "phrase_type": "freeform", "image_case_url": "https://medpix.nlm.nih.gov/case?id=48e1dd0e", "image_organ": "HEAD",
     "image_name": "synpic54610.jpg", "evaluation": "evaluated", "question_rephrase": "NULL",
@@ -80,7 +93,7 @@ OMNI = {"dataset": "ACRIMA", "question_type": "Modality Recognition", "modality_
 
 
 @pytest.fixture(scope="session")
-def question_files() -> dict[str, dict[str, bytes | str | None]]:
+def card_files() -> dict[str, dict[str, bytes | str | None]]:
     """By card: a few files as its authors ship them, with what is odd about them."""
     rad = [
         {**RAD, "qid": 0, "question": "Are regions of the brain infarcted?", "answer": "Yes", "answer_type": "CLOSED ",
@@ -143,5 +156,6 @@ def question_files() -> dict[str, dict[str, bytes | str | None]]:
             "QA_information/Restricted-access/X.json": json.dumps([{"question": "not read"}]),
         },
         "pmc_vqa": {"train.csv": pmc, "test.csv": pmc.splitlines()[0], "images/PMC1064097_F1.jpg": None},
+        "pneumoniamnist": {"pneumoniamnist_64.npz": mnist()},
         "gemex": {"single_choice_question.jsonl": lines, "files/p10/p10000032/s50414267/02aa804e.jpg": None},
     }  # fmt: skip

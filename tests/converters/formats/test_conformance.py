@@ -30,9 +30,9 @@ def clinic(tmp_path_factory):
 
 
 @pytest.fixture
-def root(name, request, question_files, tree):
-    if name in question_files:
-        return tree(question_files[name])
+def root(name, request, card_files, tree):
+    if name in card_files:
+        return tree(card_files[name])
     if name.startswith("phantom_"):
         return request.getfixturevalue("clinic") / PLACES[name]
     if name == "pydicom_samples":

@@ -23,12 +23,12 @@ CARDS = Path(__file__).parents[3] / "catalogs/sources"
 
 
 @pytest.fixture
-def layout(question_files, tree):
+def layout(card_files, tree):
     """Samples and refusals of a card's own layout."""
 
     def run(name, root=None):
         card = SourceCard.model_validate(YAML(typ="safe").load((CARDS / f"{name}.yaml").read_text("utf-8")))
-        found = list(load_converter(card.converter).samples(root or tree(question_files[name]), card))
+        found = list(load_converter(card.converter).samples(root or tree(card_files[name]), card))
         return [one for one in found if isinstance(one, Sample)], [one for one in found if isinstance(one, Refusal)]
 
     return run
@@ -77,13 +77,13 @@ def test_slake(layout):
     assert (second.regions, second.split, first.split) == ((), "validation", "train")
 
 
-def test_slake_with_broken_neighbours(tree, layout, question_files):
-    files = {**question_files["slake"], "mask.txt": "Liver:3\nSpleen:3\n", "imgs/xmlab1/detection.json": "[{"}
+def test_slake_with_broken_neighbours(tree, layout, card_files):
+    files = {**card_files["slake"], "mask.txt": "Liver:3\nSpleen:3\n", "imgs/xmlab1/detection.json": "[{"}
     samples, refusals = layout("slake", tree(files))
     assert reasons(refusals) == {("bad_table", True): 1, ("not_json", True): 1}
     assert samples[0].regions == ()
     far = json.dumps([{"Liver": [400, 5, 10, 12]}, {"Liver": [1, 2, 3]}, {"Liver": [1, 2, 3, 4]}])
-    samples, refusals = layout("slake", tree({**question_files["slake"], "imgs/xmlab1/detection.json": far}))
+    samples, refusals = layout("slake", tree({**card_files["slake"], "imgs/xmlab1/detection.json": far}))
     assert reasons(refusals) == {("box_outside", True): 1, ("bad_annotation", True): 1}
     assert [one.box for one in samples[0].regions if one.kind == "box"] == [(1, 2, 4, 6)]
 
