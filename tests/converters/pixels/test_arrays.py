@@ -265,7 +265,7 @@ def test_spacing_of_stacks(tmp_path: Path) -> None:
     volume = read_volume_array(tmp_path / "i.tif", "0", None)
     assert (volume.spaced, volume.shape) == (True, (30, 20, 4))
     assert volume.spacing == pytest.approx((0.00025, 0.0005, 0.002))
-    tifffile.imwrite(tmp_path / "n.tif", stack, resolution=(72, 72), resolutionunit="inch")
+    tifffile.imwrite(tmp_path / "n.tif", stack, resolution=(72, 72), resolutionunit="inch", photometric="minisblack")
     assert TiffFile(tmp_path / "n.tif").one().microns == (None, None, None)  # meant for a printer
     assert not read_volume_array(tmp_path / "n.tif", "0", None).spaced
     tifffile.imwrite(
