@@ -63,6 +63,8 @@ def _take(outcome: Outcome, result: Result, marks: dict[str, FileMark]) -> None:
     result.refused.extend(outcome.refused)
     result.lost.update(outcome.lost)
     result.silent += outcome.silent
+    for place, kind, count in outcome.identity:
+        result.identity[place, kind] += count
     for sha256, data in outcome.pictures.items():
         result.pictures.add(sha256, data)
     marks.update((mark.file, mark) for mark in outcome.marks)

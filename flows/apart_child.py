@@ -36,6 +36,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     silent: int
     pictures: dict[str, bytes]
     marks: tuple[FileMark, ...]
+    identity: tuple[tuple[str, str, int], ...] = ()
 
 
 class TellingOrigin(Origin):
@@ -44,11 +45,11 @@ class TellingOrigin(Origin):
     tell: Callable[[str], None]
 
     def path(self, file: str) -> Path:
-        self.tell(file)
+        self.tell(self.real(file))
         return super().path(file)
 
     def read(self, file: str) -> bytes:
-        self.tell(file)
+        self.tell(self.real(file))
         return super().read(file)
 
 
@@ -101,6 +102,7 @@ def _outcome(result: Result, kept: _Kept, origin: Origin) -> bytes:
             silent=result.silent,
             pictures=kept,
             marks=tuple(origin.marks.values()),
+            identity=tuple((*what, count) for what, count in sorted(result.identity.items())),
         )
     )
 

@@ -14,20 +14,23 @@ import msgspec
 
 from medloom.flows.check import Resolved, ResolvedSource, resolve_root
 from medloom.flows.listing import Listing, list_source
+from medloom.flows.patient_key import patient_key
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import CODECS, Recipe, versions
 from medloom.flows.store import Store, write_whole
-from medloom.flows.unit import PATIENT_KEY, Allowance, UnitReport, Work, run_unit, slot_of
+from medloom.flows.unit import Allowance, UnitReport, Work, run_unit, slot_of
 from medloom.flows.workers import Workers
 from medloom.schemas.errors import BuildError
-from medloom.schemas.identity import digest
+from medloom.schemas.identity import digest, pseudonym
 
 if TYPE_CHECKING:
     from medloom.flows.assemble import Placed
     from medloom.flows.corpus import Decisions
+    from medloom.flows.gate import Held
     from medloom.flows.judge import Drop, FilterSpec
     from medloom.flows.lock import SourceLock
     from medloom.flows.shards import UnitPlace
+    from medloom.schemas.card import SourceCard
 
 
 @dataclass
@@ -65,6 +68,7 @@ class Build:
         self.sources = {source.card.source: self._state(source) for source in resolved.sources}
         self.decisions: Decisions | None = None
         self.shards: list[Placed] = []
+        self.held: tuple[Held, ...] = ()
         self._clock = threading.Lock()
 
     def _state(self, source: ResolvedSource) -> SourceState:
@@ -138,6 +142,10 @@ class Build:
             shutil.rmtree(self.store.next, ignore_errors=True)
             self.store.next.mkdir(parents=True)
             place(self.store, self.shards)
+            if self.catalog.gate.run:
+                from medloom.flows.gate import gate
+
+                self.held = gate(self, self.store.next)
             for _ in leave_documents(self):
                 self.progress.advance(bar)
             self.store.swap_in()
@@ -172,8 +180,6 @@ class Build:
         return locks
 
     def _recipe(self, state: SourceState, listing: Listing, converter_version: str) -> Recipe:
-        import os
-
         return Recipe(
             card=state.resolved.card.model_dump(mode="json"),
             use=state.resolved.use.model_dump(mode="json"),
@@ -186,7 +192,8 @@ class Build:
             census_labels=listing.labels,
             census_regions=listing.regions,
             codecs={name: self.versions[name] for name in CODECS},
-            keyed=digest("key", os.environ.get(PATIENT_KEY, ""), size=8),
+            identity=self.catalog.identity.model_dump(mode="json"),
+            keyed=_keyed(state.resolved.card),
         )
 
     def works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
@@ -272,6 +279,12 @@ def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...]]) -> tuple[UnitReport
     work, filters = job
     report = run_unit(work)
     return report, judge_unit(Trial(folder=work.folder, filters=filters)).drops
+
+
+def _keyed(card: SourceCard) -> str:
+    """A digest of the patients' key as this source uses it, so that another key is other work; never in the output."""
+    key = patient_key(card)
+    return "" if key is None else pseudonym(card.source, "key", key)
 
 
 def _versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]], ...]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from medloom.flows.card_problems import window_problems
 from medloom.flows.cards import card_names, find_card, read_card
 from medloom.flows.explain import Place
+from medloom.flows.patient_key import key_fault
 from medloom.flows.problem import COMMAND_LINE, Problem, nearest_or_all, problem
 from medloom.flows.roots import NoRoot, existing_root
 from medloom.schemas.card import SourceCard
@@ -123,6 +124,8 @@ class _Source:
             problems.extend(window_problems(self.use.window, self.here, (*self.loc, "window")))
         self.card, self.file = read.card, file
         self.sound = all(one.severity == "note" for one in read.problems)
+        if self.card is not None and (fault := key_fault(self.card)) is not None:
+            problems.append(_at(self.here, (*self.loc, "use"), *fault))
         # A licence that is misspelt is told once, in the card.
         self.licensed = not any(one.where.startswith("licence") for one in read.problems)
 

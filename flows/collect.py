@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from medloom.converters.identity.deidentified import Deidentifier
 from medloom.flows.books import funnel, source_figures
 from medloom.flows.counts import (
     balance,
@@ -24,6 +25,7 @@ from medloom.flows.counts import (
 from medloom.flows.figures import (
     ConfigFiles,
     CorpusFigures,
+    IdentityCount,
     LicenceRow,
     QuarantineCount,
     QuarantineRow,
@@ -32,7 +34,9 @@ from medloom.flows.figures import (
     SplitClash,
     Version,
 )
+from medloom.flows.gate import as_checks
 from medloom.flows.judge import read_refused
+from medloom.flows.patient_key import patient_key
 from medloom.schemas.record import CONFIGS
 
 if TYPE_CHECKING:
@@ -47,9 +51,10 @@ def quarantined(build: Build) -> Iterator[tuple[str, Refusal]]:
     """Every refused input with its source, in the order of the sources and of their partitions."""
     for name, state in build.sources.items():
         assert state.listing is not None
-        yield from ((name, row) for row in state.listing.refused)
+        hidden = Deidentifier(state.resolved.card, build.catalog.identity, patient_key(state.resolved.card))
+        yield from ((name, hidden.refusal(row)) for row in state.listing.refused)
         for folder in state.folders:
-            yield from ((name, row) for row in read_refused(folder))
+            yield from ((name, hidden.refusal(row)) for row in read_refused(folder))
 
 
 def collect(build: Build) -> CorpusFigures:
@@ -83,10 +88,11 @@ def collect(build: Build) -> CorpusFigures:
         quarantine_counts=_quarantine_counts(refused),
         splits=splits(kept, shown),
         clashes=tuple(_clash(clash) for clash in decisions.split.clashes),
-        checks=checks(kept, shown),
+        checks=(*checks(kept, shown), *as_checks(build.held)),
         configs=_configs(build),
         concepts=concept_names(told),
         deidentification=_deidentification(build),
+        identity=_identity(build),
         versions=_versions(build),
     )
 
@@ -104,6 +110,7 @@ def run_facts(build: Build) -> RunFacts:
         peak_memory_bytes=max(usage) * 1024,
         partitions=len(reports),
         resumed=sum(report.reused for report in reports),
+        expectations="expectations/index.html" if build.held else None,
         stage_seconds=dict(build.seconds),
     )
 
@@ -178,22 +185,44 @@ def _configs(build: Build) -> tuple[ConfigFiles, ...]:
 
 
 def _deidentification(build: Build) -> tuple[str, ...]:
-    import os
-
-    from medloom.flows.unit import PATIENT_KEY
-
+    settings = build.catalog.identity
+    cards = [state.resolved.card for state in build.sources.values()]
+    keyed = [card.source for card in cards if card.patient_ids == "identifying"]
     said = [
         "Patient and study ids are replaced by digests.",
         "EXIF, XMP, IPTC and comment blocks are cut out of JPEG and PNG files; no pixel changes by it.",
-        "Of a DICOM header only modality, body part, view, laterality, sex, age, spacing and orientation are read.",
+        "DICOM headers are read under the Basic Application Level Confidentiality Profile (PS3.15 Annex E) with the "
+        f"options {', '.join(settings.followed) or 'none'}: modality, body part, view, laterality, sex, age, spacing "
+        "and orientation. Nothing else of a header is passed on.",
+        "Ages of 90 and more are 90. "
+        + ("Dates are days from the patient's own first." if settings.dates == "offsets" else "Dates are removed."),
+        "Reports, questions and notes are scrubbed of names, dates, numbers and places by rule and list."
+        if settings.text == "scrub"
+        else "Reports, questions and notes are kept as the source has them.",
+        {
+            "mask": "Burned-in text is looked for where it is usual, and blackened where it may tell who it is.",
+            "quarantine": "Burned-in text is looked for where it is usual; pictures where it may tell who it is are "
+            "refused.",
+            "keep": "Nobody has looked for text that is burned into pixels.",
+        }[settings.burned_in if settings.looks_at_pixels else "keep"],
     ]
-    identifying = [name for name, state in build.sources.items() if state.resolved.card.patient_ids == "identifying"]
-    if identifying and not os.environ.get(PATIENT_KEY):
+    if keyed:
         said.append(
-            f"The ids of {', '.join(identifying)} identify people in their source, and {PATIENT_KEY} was not set: "
-            "their digests are not keyed."
+            f"The ids of {', '.join(keyed)} identify people in their source: their digests are keyed, and so are the "
+            "aliases (~) that stand for names of files and samples."
         )
     return tuple(said)
+
+
+def _identity(build: Build) -> tuple[IdentityCount, ...]:
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for name, state in build.sources.items():
+        for report in state.reports:
+            counted.update({(name, place, kind): count for place, kind, count in report.identity})
+    return tuple(
+        IdentityCount(source=source, place=place, kind=kind, count=count)
+        for (source, place, kind), count in sorted(counted.items())
+    )
 
 
 def _versions(build: Build) -> tuple[Version, ...]:

@@ -143,6 +143,18 @@ class QuarantineCount(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class IdentityCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How often something that could tell who a patient is was found in one place of a source, and hidden.
+
+    `place` is text, question, note, header, visit or pixels; `kind` what it was (NAME, DATE, ...), never the thing.
+    """
+
+    source: str
+    place: str
+    kind: str
+    count: int
+
+
 class SplitRow(msgspec.Struct, frozen=True, kw_only=True):
     """One split. `patients` counts the groups that are kept whole, of which a sample without patient is its own."""
 
@@ -210,13 +222,15 @@ class ConfigFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between two builds of one catalog: only the report may show it."""
+    """What differs between two builds of one catalog: only the report may show it. `expectations` is the page of the
+    Data Docs, relative to the report."""
 
     seconds: float | None = None
     workers: int | None = None
     peak_memory_bytes: int | None = None
     partitions: int | None = None
     resumed: int | None = None
+    expectations: str | None = None
     stage_seconds: dict[str, float] = {}
 
 
@@ -256,6 +270,7 @@ class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
     configs: tuple[ConfigFiles, ...] = ()
     concepts: dict[str, str] = {}
     deidentification: tuple[str, ...] = ()
+    identity: tuple[IdentityCount, ...] = ()
     notes: tuple[str, ...] = ()
     versions: tuple[Version, ...] = ()
     run: RunFacts | None = None

@@ -11,7 +11,7 @@ import msgspec
 
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.card import SourceCard
-from medloom.schemas.catalog import ImageSettings, SourceUse
+from medloom.schemas.catalog import IdentitySettings, ImageSettings, SourceUse
 from medloom.schemas.identity import digest
 
 CODECS = (
@@ -56,6 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     census_regions: tuple[str, ...] = ()
     codecs: dict[str, str] = {}
     keyed: str = ""
+    identity: dict[str, Any] = {}
 
     @cached_property
     def digest(self) -> str:
@@ -75,6 +76,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def source_use(self) -> SourceUse:
         return SourceUse.model_validate(self.use)
+
+    @property
+    def identity_settings(self) -> IdentitySettings:
+        return IdentitySettings.model_validate(self.identity)
 
     @property
     def settings(self) -> ImageSettings:

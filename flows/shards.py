@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from medloom.converters.identity.alias import is_alias
 from medloom.flows.store import fsync, read_json, sha256_of, write_whole
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.arrow import VERSION_KEY, arrow_schema
@@ -230,7 +231,7 @@ class Unit:
 
     def read_picture(self, view: dict[str, Any], into: memoryview) -> None:
         """Fills `into`, which is as long as the stored picture. Raises BuildError where the source has changed."""
-        if not view["passthrough"]:
+        if not view["passthrough"] or is_alias(view["source_file"]):
             rows, pictures = self.stored
             into[:] = memoryview(pictures[rows[view["sha256"]]].as_buffer()).cast("B")
             return

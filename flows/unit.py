@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from medloom.flows.listing import Partition, read_partition
+from medloom.flows.patient_key import patient_key
 from medloom.flows.recipe import Recipe
 from medloom.flows.store import read_json, whole_folder
 from medloom.flows.unit_result import PictureFile, Result
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from medloom.schemas.view import View
     from medloom.synthesis.scenes import Made
     from medloom.synthesis.task import Context, Task
-
-PATIENT_KEY = "MEDLOOM_PATIENT_KEY"
-"""Environment variable with the key for patient digests, where a source's own ids identify people."""
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +67,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     reused: bool = False
     stopped_at: Allowance | None = None
+    identity: tuple[tuple[str, str, int], ...] = ()
 
 
 def slot_of(recipe: Recipe, partition: Partition) -> str:
@@ -136,6 +134,7 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], dict[str, Fil
             silent=result.silent,
             seconds=time.perf_counter() - started,
             stopped_at=work.allowance if result.stopped else None,
+            identity=tuple((*what, count) for what, count in sorted(result.identity.items())),
         )
         (fresh / "unit.json").write_bytes(msgspec.json.encode(report))
     return report
@@ -197,10 +196,9 @@ def origin_of(recipe: Recipe) -> Origin:
     from medloom.converters.pixels.picture import PicturePolicy
     from medloom.synthesis.vocabulary import load_vocabulary
 
-    use, settings = recipe.source_use, recipe.settings
-    key = os.environ.get(PATIENT_KEY)
+    use, settings, card = recipe.source_use, recipe.settings, recipe.source
     return Origin(
-        card=recipe.source,
+        card=card,
         root=recipe.folder,
         vocabulary=load_vocabulary(),
         views=use.views,
@@ -211,7 +209,8 @@ def origin_of(recipe: Recipe) -> Origin:
             reencode=settings.reencode,
             quality=settings.quality,
         ),
-        key=key.encode() if key else None,
+        key=patient_key(card),
+        identity=recipe.identity_settings,
     )
 
 
@@ -243,6 +242,7 @@ def do_sample(
         return
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
+    result.identity.update(made.found)
     before = len(result.records)
     shown: dict[str, View] = {}
     for scene in made.scenes:

@@ -68,7 +68,8 @@ class PictureFile:
 
 class Result:
     """What Samples gave: `lost` counts those of which nothing could be shown, by reason; `silent` are the views that
-    no task could ask about; `stopped` are the (key, reason) of Samples that were ended from outside."""
+    no task could ask about; `stopped` are the (key, reason) of Samples that were ended from outside. `identity` counts
+    what could have told who a patient is, by (place, kind)."""
 
     def __init__(self, pictures: Pictures) -> None:
         self.records: list[Record] = []
@@ -78,6 +79,7 @@ class Result:
         self.lost: Counter[str] = Counter()
         self.silent = 0
         self.stopped: list[tuple[str, str]] = []
+        self.identity: Counter[tuple[str, str]] = Counter()
 
     def write(self, folder: Path) -> None:
         """Writes records, views and refusals as Arrow files into `folder`."""

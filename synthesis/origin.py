@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
 
+from medloom.converters.identity.deidentified import Deidentifier
 from medloom.converters.paths import inside
 from medloom.converters.pixels.picture import PicturePolicy
 from medloom.schemas.card import SourceCard, WindowChoice
-from medloom.schemas.catalog import ViewPolicy
+from medloom.schemas.catalog import IdentitySettings, ViewPolicy
 from medloom.schemas.identity import pseudonym
 from medloom.schemas.sample import Sample
 from medloom.schemas.vocabulary import Vocabulary
@@ -24,17 +25,25 @@ BIG = 64 << 20
 
 
 class FileMark(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was when it was read: its size, its time of change and the SHA-256 of its bytes."""
+    """A file as it was when it was read: its size, its time of change and the SHA-256 of its bytes.
+
+    `alias` is the name by which records and lineage call it, where its own may tell who the patient is: the way back,
+    which stays in the work store.
+    """
 
     file: str
     size: int
     mtime_ns: int
     sha256: str
+    alias: str | None = None
 
 
 @dataclass
 class Origin:
-    """Where one source lies and how its pictures are to be made. `marks` collects every file that was read."""
+    """Where one source lies and how its pictures are to be made.
+
+    `marks` collects every file that was read, by the name that the de-identified Sample has for it.
+    """
 
     card: SourceCard
     root: Path
@@ -44,6 +53,16 @@ class Origin:
     pictures: PicturePolicy = field(default_factory=PicturePolicy)
     key: bytes | None = None
     marks: dict[str, FileMark] = field(default_factory=dict)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+
+    @cached_property
+    def deidentifier(self) -> Deidentifier:
+        """What hides who the patients are; it knows the files behind their aliases."""
+        return Deidentifier(self.card, self.identity, self.key if self.card.patient_ids == "identifying" else None)
+
+    def real(self, file: str) -> str:
+        """The file that a de-identified Sample calls `file`."""
+        return self.deidentifier.real.get(file, file)
 
     @property
     def preset(self) -> str | tuple[float, float] | None:
@@ -57,7 +76,7 @@ class Origin:
 
     def path(self, file: str) -> Path:
         """The file under the root, marked as read by the hash of its bytes. Raises BadInput as `inside` does."""
-        path = inside(self.root, file)
+        path = inside(self.root, self.real(file))
         if file not in self.marks:
             with path.open("rb") as handle:
                 found = os.fstat(handle.fileno())
@@ -69,7 +88,7 @@ class Origin:
 
     def read(self, file: str) -> bytes:
         """The file's bytes, read once and marked. Raises BadInput as `inside` does."""
-        with inside(self.root, file).open("rb", buffering=0) as handle:  # one call to read all of it
+        with inside(self.root, self.real(file)).open("rb", buffering=0) as handle:  # one call to read all of it
             found = os.fstat(handle.fileno())
             data = handle.read(found.st_size)
             if len(data) != found.st_size:
@@ -78,7 +97,11 @@ class Origin:
         return data
 
     def _mark(self, file: str, found: os.stat_result, sha256: str) -> None:
-        self.marks[file] = FileMark(file=file, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256)
+        real = self.real(file)
+        alias = None if real == file else file
+        self.marks[file] = FileMark(
+            file=real, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256, alias=alias
+        )
 
     def licence(self, sample: Sample) -> str:
         """The SPDX expression for the Sample: the picture's own and the annotations', where they differ."""

@@ -24,7 +24,7 @@ DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".dic", ".ima")
 def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     """The Scene of a 2D file. Raises BadInput where the picture itself can't be used; bad regions are refused alone."""
     prepared, view, orientation = _shown(media, stage)
-    if not view.passthrough:
+    if not view.passthrough or stage.origin.deidentifier.conceals:
         made.pictures[prepared.sha256] = prepared.data
     native_mm = _unscaled(view.spacing_mm, prepared)
     canvas = Canvas.of(prepared, native_mm, orientation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from medloom.converters.pixels.picture import Prepared
@@ -17,13 +18,15 @@ from medloom.synthesis.scene import Case, Scene, Stated, Terms
 @dataclass
 class Made:
     """What one Sample gave: scenes, views of media kept whole, the bytes that are not their source file's own, and
-    refusals. `case` is all of it together."""
+    refusals. `case` is all of it together. `found` counts what could have told who the patient is, by place and kind.
+    """
 
     scenes: list[Scene] = field(default_factory=list)
     whole: list[View] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     case: Case | None = None
+    found: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,11 @@ class Stage:
 
 
 def scenes_of(sample: Sample, origin: Origin) -> Made:
-    """All scenes of a Sample. What can't be used is in `refused`; only a bug raises."""
+    """All scenes of a Sample, which is de-identified first. What can't be used is in `refused`; only a bug raises."""
     made = Made()
+    hidden = origin.deidentifier
+    hidden.found = made.found
+    sample = hidden.sample(sample)
     naming = Naming(origin.card, sample.key)
     labels, judged = stated_labels(sample, naming)
     stage = Stage(origin, sample, naming, origin.terms(sample), labels, judged, _acquisition(sample, origin))
@@ -64,7 +70,7 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
         except BadInput as bad:
             part = len(sample.media) > 1 or bool(sample.texts or sample.questions)
             made.refused.append(refusal(sample, bad, media.files[0], part=part))
-    made.refused.extend(naming.refused.values())
+    made.refused = [hidden.refusal(row) for row in (*made.refused, *naming.refused.values())]
     made.case = Case(
         sample=sample,
         terms=stage.terms,
@@ -126,7 +132,7 @@ def view_of(
         spacing_mm=spacing_mm,
         orientation=orientation,
         to_patient=to_patient,
-        derivation=derivation,
+        derivation=stage.origin.deidentifier.derivation(derivation),
         acquisition=stage.acquisition,
         mean=stats.mean,
         std=stats.std,

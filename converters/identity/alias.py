@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from medloom.schemas.card import SourceCard
@@ -16,6 +16,7 @@ _SUFFIX = re.compile(
     r"(?i)(?:\.nii\.gz|\.ome\.tiff?|\.(?:avi|bmp|csv|dcm|dicom|gif|gz|h5|hdf5|ima|jpe?g|json|jsonl|mha|mkv|mov|mp4|"
     r"mpe?g|nii|npy|npz|parquet|png|srt|tiff?|tsv|txt|vtt|webm|webp|xlsx|xml|ya?ml))$"
 )
+_ALIAS = re.compile(rf"(?:^|/){MARK}[0-9a-f]{{16}}(?![0-9a-zA-Z])")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|‘[^’\n]*’|“[^”\n]*”")
 _SHORTEST = 3
 """A shorter name is no identifier that one could find again in a text: it would be found in every text."""
@@ -67,7 +68,21 @@ class Alias:
 
     def detail(self, text: str, secrets: tuple[tuple[str, str], ...]) -> str:
         """An error's words: what they quote comes from the source and is left out."""
-        return _QUOTED.sub("[...]", self.text(text, secrets))
+        return self.quoted(self.text(text, secrets), lambda _: "...")
+
+    def quoted(self, text: str, hide: Callable[[str], str]) -> str:
+        """The text with what stands in quotation marks hidden so; what the card itself states stays."""
+
+        def one(found: re.Match[str]) -> str:
+            inner = found[0][1:-1]
+            return found[0] if inner in self._public else found[0][0] + hide(inner) + found[0][-1]
+
+        return _QUOTED.sub(one, text)
+
+
+def is_alias(path: str) -> bool:
+    """Whether a path, or a part of it, stands for another."""
+    return _ALIAS.search(path) is not None
 
 
 def _parts(name: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from medloom.converters.identity.scrub import scrub
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import IdentitySettings
 from medloom.schemas.sample import Acquisition, Media, Question, Refusal, Sample, Text, Visit
+from medloom.schemas.view import Derivation
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Secrets = tuple[tuple[str, str], ...]
@@ -37,6 +38,7 @@ class Deidentifier:
 
     def __post_init__(self) -> None:
         self.alias = Alias(self.card, self.key)
+        self._secret: Secrets = ()  # of the Sample at work
 
     @property
     def conceals(self) -> bool:
@@ -45,7 +47,7 @@ class Deidentifier:
 
     def sample(self, sample: Sample) -> Sample:
         """The Sample without identifiers. Patient and study stay: nothing but their digests is ever written."""
-        secrets = self._secrets(sample) if self.conceals else ()
+        secrets = self._secret = self._secrets(sample) if self.conceals else ()
         rest = {
             "key": self._key(sample.key, secrets),
             "visit": self._visit(sample.visit, secrets),
@@ -60,6 +62,12 @@ class Deidentifier:
             rest[name] = tuple(self._pointed(one, secrets) for one in getattr(sample, name))
         return msgspec.structs.replace(sample, **rest)
 
+    def derivation(self, made: Derivation) -> Derivation:
+        """How a view came to be; the member of a container may be called after a patient."""
+        if not self.conceals or made.member is None:
+            return made
+        return msgspec.structs.replace(made, member=self.alias.path(made.member))
+
     def words(self, text: str, place: str) -> str:
         """Free text, scrubbed where the catalog says so; what was found is counted under `place`."""
         if self.settings.text == "keep":
@@ -71,14 +79,17 @@ class Deidentifier:
     def refusal(self, refusal: Refusal) -> Refusal:
         """A quarantine row as it may be written. One that is concealed already stays as it is."""
         if not self.conceals:
-            return refusal
-        secrets = self.alias.secrets((refusal.unit, refusal.file))
+            return msgspec.structs.replace(refusal, detail=self.alias.quoted(refusal.detail, self._hush))
+        secrets = (*self._secret, *self.alias.secrets((refusal.unit, refusal.file)))
         return msgspec.structs.replace(
             refusal,
             unit=self._key(refusal.unit, secrets),
             file=None if refusal.file is None else self._pointer(refusal.file, secrets),
             detail=self.alias.detail(refusal.detail, secrets),
         )
+
+    def _hush(self, text: str) -> str:
+        return text if self.settings.text == "keep" else scrub(text).text
 
     def _secrets(self, sample: Sample) -> Secrets:
         """Everything by which the source itself calls this Sample, its patient and its files."""
