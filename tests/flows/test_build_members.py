@@ -73,7 +73,8 @@ def _omni(root: Path) -> None:
         rows.append(
             {
                 "question_id": f"q{number}", "question": "Which modality is this?",
-                "question_type": "Modality Recognition", "gt_answer": "Dermoscopy", "image_path": f"Images/malignant_melanoma/{number}.png", "option_A": "MRI",
+                "question_type": "Modality Recognition", "gt_answer": "Dermoscopy",
+                "image_path": f"Images/malignant_melanoma/{number}.png", "option_A": "MRI",
                 "option_B": "Dermoscopy", "modality_type": "Dermoscopy",
             }
         )  # fmt: skip
