@@ -13,8 +13,9 @@ from medloom.flows.cards import card_names, find_card, load_card, read_card, rea
 from medloom.flows.catalog_sources import ResolvedSource, examine_sources
 from medloom.flows.catalog_tools import examine_filters, examine_tasks
 from medloom.flows.explain import Place, explain
-from medloom.flows.problem import Problem, render_problems
+from medloom.flows.problem import Problem, problem, render_problems
 from medloom.flows.roots import resolve_root
+from medloom.quality.suite import read_suite
 from medloom.schemas.catalog import Catalog
 from medloom.schemas.errors import CatalogError
 
@@ -85,6 +86,7 @@ def _examine(path: Path, overrides: Mapping[str, str]) -> tuple[list[Problem], R
     sources = examine_sources(here, data, path.parent, overrides, problems)
     tasks = examine_tasks(here, data.get("tasks"), sources, problems)
     filters = examine_filters(here, data.get("filters"), problems)
+    problems += _suites(here, data, path.parent)
     problems = _sorted(problems, path)
     if any(one.severity == "error" for one in problems):
         return problems, None
@@ -97,6 +99,18 @@ def _shape(here: Place, data: dict[str, Any]) -> Iterator[Problem]:
         Catalog.model_validate(data)
     except ValidationError as error:
         yield from explain(error, Catalog, lambda _: here)
+
+
+def _suites(here: Place, data: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    """What is wrong with the catalog's own suites of expectations."""
+    gate = data.get("gate")
+    named = gate.get("suites") if isinstance(gate, dict) else None
+    for number, name in enumerate(named if isinstance(named, list) else ()):
+        try:
+            read_suite(folder / str(name))
+        except CatalogError as error:
+            loc = ("gate", "suites", number)
+            yield problem(here.file, here.text.locate(loc), loc, str(error))
 
 
 def _sorted(problems: Any, path: Path) -> list[Problem]:

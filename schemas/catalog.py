@@ -159,6 +159,15 @@ class SplitSettings(_Part):
         return value
 
 
+class Gate(_Part):
+    """What the finished corpus is held to before it takes its place: expectations (great-expectations)."""
+
+    run: bool = True
+    """Hold it to them at all."""
+    suites: tuple[str, ...] = ()
+    """Suite files of one's own, relative to the catalog, beside medloom's."""
+
+
 class Shards(_Part):
     """Shard borders: a shard ends at `rows` rows or `max_mb` megabytes, whichever comes first."""
 
@@ -205,6 +214,8 @@ class Catalog(_Part):
     """What a record has to pass, in this order: names, or a name with its parameters."""
     split: SplitSettings = SplitSettings()
     """Who goes to train, validation and test."""
+    gate: Gate = Gate()
+    """What the corpus is held to before it takes its place."""
     shards: Shards = Shards()
     """Where a shard ends."""
     unit_samples: int = Field(default=256, ge=1)
