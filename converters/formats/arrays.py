@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from medloom.converters import base
@@ -24,6 +23,9 @@ from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Acquisition, Media, Refusal, Region, Sample, Split
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SPLITS: dict[str, Split] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",

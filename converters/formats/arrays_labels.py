@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from medloom.converters.base import Params
@@ -115,7 +115,7 @@ class LabelReader:
             number = float(value)
         except (TypeError, ValueError):
             raise BadInput("unknown_value", f"{value!r} is no class", self._file) from None
-        if np.isnan(number):
+        if math.isnan(number):
             return None
         if not number.is_integer():
             raise BadInput("unknown_value", f"{value!r} is no class", self._file)
