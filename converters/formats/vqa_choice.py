@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from pydantic import Field
@@ -41,7 +42,8 @@ class Choice:
         self._correct = None if params.correct is None else fields.value(params.correct)
         if len(texts) == 1:
             raise BadInput("too_few_options", f"one option is no choice: {texts[0][1]!r:.80}")
-        if len({same(text) for text in self.texts}) != len(self.texts):
+        self._same = [same(text) for text in self.texts]
+        if len(set(self._same)) != len(self.texts):
             raise BadInput("repeated_option", f"an option stands twice: {list(self.texts)!r:.200}")
 
     def right(self, answer: str) -> tuple[int, ...]:
@@ -67,13 +69,15 @@ class Choice:
     def _meant(self, stated: Any) -> tuple[int, ...]:
         """The option that has this text, else those of these letters, else that of this number."""
         text = plain(stated)
-        for number, (letter, option) in enumerate(zip(self.letters, self.texts, strict=True)):
-            if same(option) == same(text) or same(_cut(text, letter)) == same(option):
+        if same(text) in self._same:
+            return (self._same.index(same(text)),)
+        for number, letter in enumerate(self.letters):
+            if same(_cut(text, letter)) == self._same[number]:
                 return (number,)
         found = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?i)\b(?:and|or|options?|answers?)\b", " ", text))
         marks = [one.upper() for one in found]
-        if len(marks) == 1 and len(marks[0]) > 1 and set(marks[0]) <= set(self.letters):
-            marks = list(marks[0])  # "AC"
+        if len(found) == 1 and found[0].isupper() and list(found[0]) == sorted({*found[0]}):
+            marks = list(found[0])  # "AC", but not "Bad"
         if marks and all(mark in self.letters for mark in marks):
             return tuple(sorted({self.letters.index(mark) for mark in marks}))
         if marks and all(mark.isdigit() and 0 <= int(mark) - self._params.first < len(self.texts) for mark in marks):
@@ -105,10 +109,18 @@ def _lettered(fields: Fields, params: OptionFields) -> list[tuple[str, str]]:
 
 def _without_letters(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The texts without their letters, where every one begins with its own."""
+    if not pairs or _cut(pairs[0][1], pairs[0][0]) == pairs[0][1]:
+        return pairs
     cut = [(letter, _cut(text, letter)) for letter, text in pairs]
     kept = all(text and text != before for (_, text), (_, before) in zip(cut, pairs, strict=True))
     return cut if kept else pairs
 
 
 def _cut(text: str, letter: str) -> str:
-    return re.sub(rf"^\(?{re.escape(letter)}\s*[).:：、]\s*", "", text, count=1, flags=re.IGNORECASE)
+    found = _before(letter).match(text)
+    return text if found is None else text[found.end() :]
+
+
+@lru_cache(maxsize=256)
+def _before(letter: str) -> re.Pattern[str]:
+    return re.compile(rf"\(?{re.escape(letter)}\s*[).:：、]\s*", re.IGNORECASE)

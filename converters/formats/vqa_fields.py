@@ -231,6 +231,8 @@ def answer_text(text: str) -> str:
 
 def language_of(text: str) -> str:
     """The language that a script tells (ISO 639-1): the first of those with letters here; Latin script is English."""
+    if text.isascii():
+        return "en"
     return next((language for language, letters in _SCRIPTS if re.search(letters, text)), "en")
 
 

@@ -304,7 +304,7 @@ def test_right_options(table, row, correct):
     ("row", "reason"),
     [
         ({"a": "PET"}, "answer_not_an_option"), ({"a": "D"}, "answer_not_an_option"),
-        ({"c": 2}, "answer_not_an_option"),
+        ({"c": 2}, "answer_not_an_option"), ({"a": "Ba"}, "answer_not_an_option"),
         ({"a": "CT", "c": "B"}, "answer_not_an_option"), ({"o": ["CT"], "a": "CT"}, "too_few_options"),
         ({"o": ["CT", "ct "], "a": "CT"}, "repeated_option"), ({"o": [], "a": ""}, "no_answer"),
         ({"a": "CT", "q": " "}, "no_question"),
@@ -373,6 +373,21 @@ def test_text_with_bars(table):
     assert told == [('"what" is it?', "cyst", None), ("which plane?", "axial", "plane"), ("q", "é", None)]
     assert samples[0].questions[0].variants == ("tumour",)
     assert [one.reason for one in refusals] == ["bad_row"]
+
+
+def test_a_table_with_tabs_and_no_header(table):
+    """VQA-Med 2018's way."""
+    text = '1\t0392-100X-33-350-g000\twhat does "mri" show?\tlesion at tail of pancreas\n2\tgone\twhere?\there\n'
+    (one, two), refusals = table(
+        {"VQAMed2018Train-QA.csv": text, "images/0392-100X-33-350-g000.jpg": None}, tables=["*-QA.csv"], delimiter="\t",
+        header=["id", "image", "question", "answer"], pictures=["images/{image}.jpg"],
+    )  # fmt: skip
+    assert (one.questions[0].question, one.questions[0].answer) == (
+        'what does "mri" show?',
+        "lesion at tail of pancreas",
+    )
+    assert (one.media[0].files, two.missing) == (("images/0392-100X-33-350-g000.jpg",), ("images/gone.jpg",))
+    assert reasons(refusals) == {("missing_picture", True): 1}
 
 
 def test_a_question_without_its_picture(table):
