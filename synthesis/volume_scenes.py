@@ -19,6 +19,7 @@ from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
+from medloom.synthesis.array_scene import array_labels, exact
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.media_volume import read_volume
 from medloom.synthesis.picture_regions import Canvas, instance_of
@@ -56,11 +57,17 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
     needed = None if acquisition.modality == "ct" else volume.values()
     stated = acquisition.window or volume.window
     window = choose_window(acquisition.modality, acquisition.body_part, stated, origin.preset, needed)
+    if window.width <= 1:
+        window = exact(window)
     lost: set[str] = set()
     masks = list(_masks(media, volume, stage, made, lost))
     rule = origin.card.min_area
     structures = structures_of(
-        masks, volume.shape, _voxel_mm3(volume), rule, 26 if origin.card.connectivity == "full" else 6
+        masks,
+        volume.shape,
+        _voxel_mm3(volume) if volume.spaced else None,
+        rule,
+        26 if origin.card.connectivity == "full" else 6,
     )
     pointer = next((region.pointer for region in stage.sample.regions if region.media == media.key), None)
     return Scan(
@@ -97,7 +104,7 @@ def _of_region(
 ) -> Iterator[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]]:
     if region.file is None or region.kind not in ("mask", "label_map"):
         raise BadInput("region_not_for_volume", f"a {region.kind} can't mark a volume", region.file)
-    labels = _grid(region.file, volume, stage)
+    labels = _grid(region.file, volume, stage) if region.member is None else array_labels(region, volume, stage.origin)
     if region.kind == "mask":
         assert region.name is not None
         named = {1: region.name} if region.value is None else {region.value: region.name}
@@ -159,13 +166,14 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
     prepared = from_array(
         apply_window(pixels, scan.window.center, scan.window.width, scan.window.function), stage.origin.pictures
     )
-    spacing = geometry.spacing_mm
+    spacing = geometry.spacing_mm if scan.volume.spaced else None
     placed = scan.volume.oriented
     stored = geometry.resized(prepared.width, prepared.height)
     derivation = Derivation(
         plane=plane if placed else None,
         slice_index=index,
         frame=scan.media.frame,
+        member=scan.media.member,
         window=(scan.window.center, scan.window.width),
         window_how=scan.window.how,
         scale=None if prepared.scale_x == prepared.scale_y == 1 else (prepared.scale_x, prepared.scale_y),
@@ -177,7 +185,7 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         prepared,
         scan.sha256,
         derivation,
-        stored.spacing_mm,
+        stored.spacing_mm if scan.volume.spaced else None,
         stored.orientation,
         stored.to_patient,
     )
