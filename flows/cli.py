@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -113,6 +113,56 @@ def phantom(
     clinic = write_clinic(folder, seed)
     print(f"{folder}: a phantom clinic, not real data; its truth is in {folder / 'truth.json'}")
     del clinic
+
+
+new = typer.Typer(no_args_is_help=True, help="Write the beginning of a source card or a plugin.")
+app.add_typer(new, name="new")
+Into = Annotated[Path, typer.Option("--into", help="The folder to write it into.")]
+
+
+@new.command("source")
+def new_source(
+    name: Annotated[str, typer.Argument(help="The source's name.", show_default=False)],
+    converter: Annotated[str, typer.Option(help="The converter that reads its layout.", show_default=False)],
+    into: Into = Path("sources"),
+) -> None:
+    """Write the skeleton of a source card: enough where a converter reads the dataset's layout."""
+    from medloom.flows.kit.new import new_source as write
+
+    path = write(name, converter, into)
+    print(f"{path}: fill it in, then `medloom check {path}`")
+
+
+@new.command("converter")
+def new_converter(
+    name: Annotated[str, typer.Argument(help="The converter's name.", show_default=False)], into: Into = Path()
+) -> None:
+    """Write an installable package with a converter, its card, fixture and test."""
+    _new_plugin("converter", name, into, f"medloom conform {name}")
+
+
+@new.command("task")
+def new_task(
+    name: Annotated[str, typer.Argument(help="The task's name, group.name say.", show_default=False)],
+    into: Into = Path(),
+) -> None:
+    """Write an installable package with a task and its test."""
+    _new_plugin("task", name, into, "pytest")
+
+
+@new.command("filter")
+def new_filter(
+    name: Annotated[str, typer.Argument(help="The filter's name.", show_default=False)], into: Into = Path()
+) -> None:
+    """Write an installable package with a filter and its test."""
+    _new_plugin("filter", name, into, "pytest")
+
+
+def _new_plugin(kind: Literal["converter", "task", "filter"], name: str, into: Path, then: str) -> None:
+    from medloom.flows.kit.new import new_plugin
+
+    folder = new_plugin(kind, name, into)
+    print(f"{folder}: now `pip install -e {folder}`, then `{then}`; its README.md tells what to change")
 
 
 @app.command()

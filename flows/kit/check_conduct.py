@@ -78,7 +78,7 @@ def bad_files_are_refused(trial: Trial) -> Iterator[str]:
             continue
         if seen.odd is not None:
             yield f"{what}: {seen.odd}"
-        told = len(seen.refused) > len(trial.first.refused) or any(one.refused for one in seen.shown)
+        told = set(seen.refused) - set(trial.first.refused) or any(one.refused for one in seen.shown)
         if told or damage.how == "cut in half":
             continue
         if gone := sorted(keys - {one.key for one in seen.samples}):

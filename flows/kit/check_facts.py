@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from medloom.flows.kit.trial import NotHere, Trial, media_files
+from medloom.flows.kit.trial import Note, NotHere, Trial, media_files
 from medloom.flows.kit.truth import differences
 from medloom.flows.kit.watched import files_of
 from medloom.schemas.card import PatientRule
@@ -30,18 +30,21 @@ def names_are_the_cards(trial: Trial) -> Iterator[str]:
 
 
 def patients_are_stated(trial: Trial) -> Iterator[str]:
-    card = trial.fixture.card
+    """None says that nobody knows: of all where the card says so, of a few where a table has an empty cell."""
+    rule = trial.fixture.card.patient
+    by_column = isinstance(rule, PatientRule) and rule.column is not None
+    empty = by_column and any(one.patient is not None for one in trial.samples)
     for sample in trial.samples:
-        if card.patient == "unknown":
+        if rule == "unknown":
             if sample.patient is not None:
                 yield f"{sample.key}: patient {sample.patient!r}, and the card says that nobody knows"
         elif sample.patient is None:
-            yield f"{sample.key}: no patient, and the card says {_rule(card.patient)}"
-        elif isinstance(card.patient, PatientRule) and card.patient.match is not None:
-            places = [sample.key, *files_of(sample)]
-            places += [pointer.partition("#")[0] for pointer in _pointers(sample)]
-            if sample.patient not in _matches(trial, places):
-                yield f"{sample.key}: patient {sample.patient!r} is not what the rule {_rule(card.patient)} finds"
+            told = f"{sample.key}: no patient, and the card says {_rule(rule)}"
+            yield Note(told) if empty else told
+        elif rule == "one per case" or not by_column:
+            pointers = [pointer.partition("#")[0] for pointer in _pointers(sample)]
+            if sample.patient not in _matches(trial, [sample.key, *files_of(sample), *pointers]):
+                yield f"{sample.key}: patient {sample.patient!r} is not what the rule {_rule(rule)} finds"
 
 
 def _rule(rule: object) -> str:

@@ -75,4 +75,6 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield f"      and {len(finding.faults) - MOST_FAULTS} more"
     if finding.faults:
         yield f"    → {check.advice}"
-    yield from (f"    ! {note}" for note in finding.notes)
+    yield from (f"    ! {note}" for note in finding.notes[:MOST_FAULTS])
+    if len(finding.notes) > MOST_FAULTS:
+        yield f"    ! and {len(finding.notes) - MOST_FAULTS} more"

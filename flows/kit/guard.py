@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 NETWORK = frozenset((
-    "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr",
+    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr",
     "socket.sendto", "socket.sendmsg", "urllib.Request", "http.client.connect", "ftplib.connect",
 ))  # fmt: skip
 PROCESS = frozenset((

@@ -1,0 +1,1 @@
+"""What `medloom new` writes, as Jinja templates."""
