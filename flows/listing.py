@@ -116,7 +116,7 @@ def _batches(samples: Iterable[Sample], unit_samples: int) -> Iterator[list[Samp
     weight = 0
     for number, sample in enumerate(samples, start=1):
         batch.append(sample)
-        weight += sum(WEIGHTS[media.kind] for media in sample.media)
+        weight += max(1, sum(WEIGHTS[media.kind] for media in sample.media))
         if weight >= unit_samples * min(MOST_GROWTH, 1 + number // (GROWTH_AFTER * unit_samples)):
             yield batch
             batch, weight = [], 0

@@ -12,6 +12,7 @@ from medloom.converters.base import Params
 from medloom.converters.formats.vqa_boxes import BoxFields, boxes_of
 from medloom.converters.formats.vqa_choice import Choice, OptionFields
 from medloom.converters.formats.vqa_pointer import Fields, plain
+from medloom.converters.formats.vqa_turns import TurnFields, pairs_of
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import NamedBox, Question
 
@@ -23,18 +24,6 @@ _SCRIPTS = (
     ("hi", r"[\u0900-\u097f]"), ("ru", r"[\u0400-\u04ff]"), ("el", r"[\u0370-\u03ff]"), ("he", r"[\u0590-\u05ff]"),
     ("th", r"[\u0e00-\u0e7f]"),
 )  # fmt: skip
-
-
-class TurnFields(Params):
-    """A conversation in one row: `at` points to its turns, in each of which stand `role` and `text`. Turns of the roles
-    of `skip` are left out."""
-
-    at: str = "conversations"
-    role: str = "from"
-    text: str = "value"
-    asks: tuple[str, ...] = ("human", "user")
-    answers: tuple[str, ...] = ("gpt", "assistant")
-    skip: tuple[str, ...] = ("system",)
 
 
 class QuestionFields(Params):
@@ -155,7 +144,7 @@ class QuestionReader:
         assert turns is not None
         entries = fields.value(turns.at)
         try:
-            found = list(_pairs(entries, turns, pointer))
+            found = list(pairs_of(entries, turns, pointer))
             made = [
                 Question(
                     question=question_text(asked),
@@ -234,32 +223,3 @@ def language_of(text: str) -> str:
     if text.isascii():
         return "en"
     return next((language for language, letters in _SCRIPTS if re.search(letters, text)), "en")
-
-
-def _pairs(entries: Any, turns: TurnFields, pointer: str) -> Iterator[tuple[str, str, str]]:
-    """(pointer, question, answer) of a conversation. Raises BadInput ``turns_order``, ``missing_field``."""
-    if not isinstance(entries, list):
-        raise BadInput("missing_field", f"{turns.at!r} holds no list of turns")
-    asked: str | None = None
-    for number, entry in enumerate(entries):
-        fields = Fields(entry)
-        role = fields[turns.role].lower()
-        if role in turns.skip:
-            continue
-        text = _content(fields.value(turns.text))
-        if (role not in turns.asks if asked is None else role not in turns.answers) or not text:
-            raise BadInput("turns_order", f"turn {number} is of {role!r}, {len(text)} characters long")
-        if asked is None:
-            asked = text
-        else:
-            yield f"{pointer},{turns.at}={number - 1}", asked, text
-            asked = None
-    if asked is not None:
-        raise BadInput("turns_order", "the last turn has no answer")
-
-
-def _content(value: Any) -> str:
-    """The text of a turn, which may come in parts, of which some are pictures."""
-    if isinstance(value, list):
-        return "\n".join(filter(None, (plain(part.get("text")) for part in value if isinstance(part, dict))))
-    return plain(value)

@@ -17,9 +17,10 @@ from pydantic import Field
 from medloom.converters.base import Feature
 from medloom.converters.formats.mask_rule import MaskFinder, MaskRule
 from medloom.converters.formats.vqa_boxes import BoxFields, boxes_of
+from medloom.converters.formats.vqa_params import Params as TableParams
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_table import Params as TableParams
-from medloom.converters.formats.vqa_table import TableReader, VqaTable, boxed_size
+from medloom.converters.formats.vqa_reader import TableReader, boxed_size
+from medloom.converters.formats.vqa_table import VqaTable
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard

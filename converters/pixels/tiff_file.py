@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.header import MAX_PIXELS
+from medloom.converters.pixels.tiff_microns import Microns, ome_microns, stated_microns
 from medloom.schemas.errors import BadInput
 
 Box = tuple[int, int, int, int]
-_MICRONS = {
-    "nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "\\u00b5m": 1.0, "mm": 1e3, "cm": 1e4,
-    "m": 1e6, "pm": 1e-6, "å": 1e-4, "inch": 25_400.0, "inches": 25_400.0,
-}  # fmt: skip
 _MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEGS = frozenset((6, 7, 33007, 34892))
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
-FINEST_PRINT = 20.0
-"""A resolution of more µm per pixel, where only the TIFF's own tags state it, was meant for a printer."""
 
 
 def is_tiff(head: bytes) -> bool:
@@ -157,7 +151,7 @@ class TiffPlane:
 class TiffSeries:
     """One series of a file: its levels, its planes, and µm per pixel (z, down, right) where the file tells."""
 
-    def __init__(self, series: Any, microns: tuple[float | None, float | None, float | None]) -> None:
+    def __init__(self, series: Any, microns: Microns) -> None:
         self._series = series
         self.microns = microns
         self.axes = str(series.axes)
@@ -202,7 +196,7 @@ class TiffFile:
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is told by the refusal
         try:
             self._file = tifffile.TiffFile(path, _multifile=False)
-            self._ome = _ome_sizes(self._file)
+            self._ome = ome_microns(self._file)
             self._all = list(self._file.series)
         except BadInput:
             raise
@@ -221,26 +215,8 @@ class TiffFile:
         if not 0 <= number < len(self._all):
             raise BadInput("missing_array", f"series {number} of {len(self._all)}")
         found = self._all[number]
-        microns = self._ome[number] if number < len(self._ome) else self._stated(found)
+        microns = self._ome[number] if number < len(self._ome) else stated_microns(self._file, found)
         return TiffSeries(found, microns)
-
-    def _stated(self, series: Any) -> tuple[float | None, float | None, float | None]:
-        """µm from ImageJ's or Aperio's description, or from the resolution tags of a pyramid."""
-        file, page = self._file, series.pages[0].keyframe
-        right, down = (_per_unit(page, tag) for tag in ("XResolution", "YResolution"))
-        if file.is_imagej and file.imagej_metadata:
-            unit = _MICRONS.get(str(file.imagej_metadata.get("unit", "")).strip().lower())
-            if unit is None:
-                return None, None, None
-            deep = _positive(file.imagej_metadata.get("spacing"))
-            return deep and deep * unit, down and down * unit, right and right * unit
-        mpp = re.search(r"\bMPP\s*=\s*(\d*\.?\d+)", str(page.description or ""))
-        if mpp is not None and (value := _positive(mpp[1])):
-            return None, value, value
-        unit = {2: 25_400.0, 3: 10_000.0}.get(int(page.tags.valueof("ResolutionUnit", default=1) or 1))
-        if unit is None or not right or not down or max(right, down) * unit > FINEST_PRINT:
-            return None, None, None
-        return None, down * unit, right * unit
 
 
 def tiff_file(path: Path) -> TiffFile:
@@ -252,46 +228,6 @@ def tiff_file(path: Path) -> TiffFile:
 @lru_cache(maxsize=8)
 def _tiff_file(path: Path, size: int, mtime_ns: int) -> TiffFile:
     return TiffFile(path)
-
-
-def _ome_sizes(file: Any) -> list[tuple[float | None, float | None, float | None]]:
-    """µm (z, down, right) of each image of the OME-XML, in its order."""
-    if not file.is_ome:
-        return []
-    from defusedxml import ElementTree
-    from defusedxml.common import DefusedXmlException
-
-    try:
-        root = ElementTree.fromstring(file.pages[0].description)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
-        raise BadInput("corrupt", f"OME-XML: {error}") from None
-    found = []
-    for image in root.iter():
-        if image.tag.rpartition("}")[2] != "Pixels":
-            continue
-        sizes = []
-        for axis in "ZYX":
-            unit = _MICRONS.get(image.get(f"PhysicalSize{axis}Unit", "µm").strip().lower())
-            value = _positive(image.get(f"PhysicalSize{axis}"))
-            sizes.append(None if unit is None or value is None else value * unit)
-        found.append((sizes[0], sizes[1], sizes[2]))
-    return found
-
-
-def _per_unit(page: Any, tag: str) -> float | None:
-    """Units per pixel: the inverse of the resolution."""
-    value = page.tags.valueof(tag)
-    if not isinstance(value, tuple) or len(value) != 2 or not value[0] or not value[1]:
-        return None
-    return float(value[1]) / float(value[0])
-
-
-def _positive(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 < number < math.inf else None
 
 
 def _white(dtype: np.dtype[Any]) -> Any:

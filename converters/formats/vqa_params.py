@@ -1,0 +1,57 @@
+"""What a card says of question files: where rows, pictures and questions stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from medloom.converters import base
+from medloom.converters.formats.row_facts import RowFacts
+from medloom.converters.formats.vqa_fields import QuestionFields
+from medloom.converters.formats.vqa_pictures import Lookup, PictureFields
+from medloom.converters.formats.vqa_rows import Form
+
+
+class Params(base.Params):
+    """`tables` are the files, ``*`` and ``**/`` allowed; `form`, `rows`, `delimiter`: see QuestionFile; `header` are
+    names of columns, or several lists of them.
+
+    Where `pictures` is empty, or the card says `text_only`, a question stands without its picture. `only` keeps the
+    rows where a field has one of the values. `key` is a template for the Sample's key (its pictures' paths otherwise).
+    Everywhere a field is a pointer into the row.
+    """
+
+    tables: tuple[str, ...] = Field(min_length=1)
+    form: Form | None = None
+    rows: str | None = None
+    header: tuple[tuple[str, ...], ...] = ()
+    delimiter: str | None = None
+    encoding: str | None = None
+    fallback_encoding: str | None = None
+    pictures: tuple[PictureFields, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    search: str | None = None
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    key: str | None = None
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    text_only: bool = False
+    questions: QuestionFields = QuestionFields()
+    facts: RowFacts = RowFacts()
+
+    @field_validator("pictures", mode="before")
+    @classmethod
+    def _templates(cls, value: Any) -> Any:
+        return [{"file": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _headers(cls, value: Any) -> Any:
+        return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
+
+    @field_validator("facts")
+    @classmethod
+    def _has_no_days(cls, value: RowFacts) -> RowFacts:
+        if value.visit is not None:
+            raise ValueError("questions have no `visit`: earlier and later pictures are told by their `role`")
+        return value
