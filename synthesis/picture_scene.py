@@ -13,6 +13,7 @@ from medloom.converters.pixels.window import Window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media
 from medloom.schemas.view import Derivation, View
+from medloom.synthesis.burned_in import uncovered, without_text
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.picture_regions import Canvas, instances_of
 from medloom.synthesis.scene import Scene
@@ -23,12 +24,14 @@ DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".dic", ".ima")
 
 def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     """The Scene of a 2D file. Raises BadInput where the picture itself can't be used; bad regions are refused alone."""
-    prepared, view, orientation = _shown(media, stage)
+    prepared, view, orientation, dicom = _shown(media, stage)
+    prepared, view = without_text(prepared, view, stage, made, dicom)
     if not view.passthrough or stage.origin.deidentifier.conceals:
         made.pictures[prepared.sha256] = prepared.data
     native_mm = _unscaled(view.spacing_mm, prepared)
     canvas = Canvas.of(prepared, native_mm, orientation)
     instances, lost = instances_of(media, stage, made, canvas)
+    instances = uncovered(instances, view, stage, made, lost)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in lost)
     pointer = next((region.pointer for region in stage.sample.regions), f"{media.files[0]}#regions")
     return Scene(
@@ -44,17 +47,17 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     )
 
 
-def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int]:
-    """The stored picture, its view, and the EXIF orientation that was applied."""
+def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int, bool]:
+    """The stored picture, its view, the EXIF orientation that was applied, and whether it came from DICOM."""
     if media.member is not None or media.crop is not None:
         from medloom.synthesis.array_scene import array_picture
 
-        return array_picture(media, stage)
+        return *array_picture(media, stage), False
     data = stage.origin.read(media.files[0])
     sha256 = stage.origin.marks[media.files[0]].sha256
     if _is_dicom(data, media.files[0]):
-        return _from_dicom(data, sha256, media, stage)
-    return _from_raster(data, sha256, media, stage)
+        return *_from_dicom(data, sha256, media, stage), True
+    return *_from_raster(data, sha256, media, stage), False
 
 
 def _is_dicom(data: bytes, file: str) -> bool:

@@ -13,6 +13,10 @@ from typing import Literal
 
 Action = Literal["K", "C", "X", "Z", "D", "U"]
 _KEPT: tuple[Action, ...] = ("K", "C")
+DECLARED = "the file says that text is burned into its pixels"
+"""A converter's note of a DICOM object whose Burned In Annotation says YES."""
+CAPTURED = "the object is a secondary capture or a scanned film"
+"""A converter's note of a DICOM object that was a screen or a film before."""
 AGE_CAP = 90
 """Years from which an age is "90 or older": 45 CFR 164.514(b)(2)(i)(C)."""
 _COLUMNS = {

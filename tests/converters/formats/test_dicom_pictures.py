@@ -52,7 +52,8 @@ def test_files_without_a_preamble_are_read(tree, card, read):
 def test_several_frames_and_other_modalities(tree, card, read):
     root = tree({"two": file("SC_rgb_rle_2frame.dcm"), "ybr": file("examples_ybr_color.dcm")})
     two, ybr = read(root, card)[0]
-    assert (two.media[0].frame, two.notes) == (0, ("the first of 2 frames",))
+    captured = "the object is a secondary capture or a scanned film"
+    assert (two.media[0].frame, two.notes) == (0, ("the first of 2 frames", captured))
     assert (two.labels, two.complete_labels) == ((), ())  # OT may be a screenshot of anything
     assert [label.name for label in ybr.labels] == ["modality:US"]
 
