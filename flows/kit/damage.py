@@ -39,7 +39,7 @@ def damaged(root: Path, damage: Damage) -> Iterator[None]:
 
 def pad(root: Path, files: list[str]) -> list[str]:
     """Puts a hole of `PAD` bytes behind those of `files` whose format allows it; returns which."""
-    padded = [file for file in files if file.lower().endswith(PADDABLE)]
+    padded = [file for file in files if file.lower().endswith(PADDABLE) and (root / file).is_file()]
     for file in padded:
         with (root / file).open("r+b") as handle:
             handle.seek(0, 2)

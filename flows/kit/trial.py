@@ -13,15 +13,16 @@ from typing import Any
 
 import msgspec
 
-from medloom.flows.kit.damage import HOWS, Damage, pad
+from medloom.flows.kit.damage import HOWS, Damage
 from medloom.flows.kit.fixture import Fixture
 from medloom.flows.kit.watched import Look, Order, Seen
+from medloom.flows.store import sha256_of
 from medloom.schemas.errors import BuildError
 from medloom.schemas.sample import Sample
 
 MOST_DAMAGED = 12
 """At most so many files are damaged: some of every folder and suffix."""
-MOST_PADDED = 8
+MOST_GROWN = 8
 SECONDS = 300
 """A child that takes longer is said to hang."""
 
@@ -39,15 +40,14 @@ class Note(str):
 @dataclass(frozen=True)
 class Trial:
     """What a converter did: `first` with its pictures shown; `second` in another process, on a copy in another place
-    with folders read backwards and another hash seed; `padded` with `padding` files grown by a hole; `damaged` once for
-    each damage. `written` are files that were changed, made or removed under the root."""
+    with folders read backwards and another hash seed; `grown` where media had been made big; `damaged` once for each
+    damage. `written` are files that were changed, made or removed under the root."""
 
     fixture: Fixture
     root: Path
     first: Seen
     second: Seen
-    padded: Seen | None
-    padding: tuple[str, ...]
+    grown: Seen
     damaged: tuple[tuple[Damage, Seen], ...]
     written: tuple[str, ...]
 
@@ -62,31 +62,27 @@ def try_out(fixture: Fixture, scratch: Path) -> Trial:
     `scratch` is an empty folder. Raises BuildError where a child dies or hangs.
     """
     root, other, grown = (scratch / name for name in ("roots/first", "roots/elsewhere/second", "roots/grown"))
-    for copy in (root, other):
+    for copy in (root, other, grown):
         shutil.copytree(fixture.root, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("__pycache__"))
     before = _tree(root)
     damages = [Damage(file, how) for file in _spread(sorted(before)) for how in HOWS]
-    plain = Look(root=str(root), show=True)
+    looks = (
+        Look(root=str(root), show=True),  # pays for what is imported: what the next one reads is the converter's own
+        Look(root=str(grown), grow=MOST_GROWN),
+        *(Look(root=str(root), damage=damage, show=True) for damage in damages),
+    )
     with ThreadPoolExecutor(2) as pool:
         backwards = pool.submit(_watched, fixture, (Look(root=str(other), backwards=True),), scratch / "b", 1)
-        (first,) = _watched(fixture, (plain,), scratch / "a", 0)
+        first, big, *damaged = _watched(fixture, looks, scratch / "a", 0)
         (second,) = backwards.result()
-    written = tuple(sorted({file for file, _ in _tree(root).items() ^ before.items()}))
-    media = sorted({file for one in first.samples for file in media_files(one)})
-    shutil.copytree(root, grown, copy_function=shutil.copy)
-    padding = pad(grown, [file for file in media if (grown / file).is_file()][:MOST_PADDED])
-    looks = [Look(root=str(grown)), *(Look(root=str(root), damage=damage, show=True) for damage in damages)]
-    # The first of these looks pays for what is imported; what the second reads is the converter's own.
-    _, *rest = _watched(fixture, (Look(root=str(root)), *looks), scratch / "c", 0)
     return Trial(
         fixture=fixture,
         root=root,
         first=first,
         second=second,
-        padded=rest[0] if padding else None,
-        padding=tuple(padding),
-        damaged=tuple(zip(damages, rest[1:], strict=True)),
-        written=written,
+        grown=big,
+        damaged=tuple(zip(damages, damaged, strict=True)),
+        written=tuple(sorted({file for file, _ in _tree(other).items() ^ _tree(fixture.root).items()})),
     )
 
 
@@ -120,10 +116,10 @@ def _watched(fixture: Fixture, looks: tuple[Look, ...], folder: Path, seed: int)
     ]
 
 
-def _tree(root: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file under the root, by its path."""
-    files = (path for path in root.rglob("*") if path.is_file())
-    return {path.relative_to(root).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+def _tree(root: Path) -> dict[str, str]:
+    """Digest of every file under the root, by its path."""
+    files = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix(): sha256_of(path) for path in files}
 
 
 def _spread(files: list[str]) -> list[str]:

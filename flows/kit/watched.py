@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from medloom.flows.kit.damage import Damage, damaged
+from medloom.flows.kit.damage import Damage, damaged, pad
 from medloom.flows.kit.guard import Guard, Touch
 from medloom.schemas.card import SourceCard
 from medloom.schemas.sample import Refusal, Sample
@@ -26,13 +26,15 @@ from medloom.schemas.view import View
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One listing of a root; `backwards` gives every folder's entries in reverse.
 
-    `show` also makes pictures: of all Samples (None), or of those that refer to the damaged file.
+    `show` also makes pictures: of all Samples, or of those that refer to the damaged file. `grow` first puts a hole
+    behind the first so many media of the look before, in this root.
     """
 
     root: str
     backwards: bool = False
     damage: Damage | None = None
     show: bool = False
+    grow: int = 0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, tag_field=None):
     """What one listing did: its items in order, each a Sample or a Refusal as MessagePack.
 
     `raised` is the traceback of what escaped it; `odd` tells of an item that is neither; `read` are the bytes that
-    were read, or None where this system does not count them; `touches` is what the guard blocked.
+    were read, or None where this system does not count them; `touches` is what the guard blocked; `grown` are the
+    media that were made big.
     """
 
     samples: tuple[Sample, ...]
@@ -67,6 +70,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, tag_field=None):
     read: int | None
     touches: tuple[Touch, ...]
     shown: tuple[Shown, ...] = ()
+    grown: tuple[str, ...] = ()
 
 
 MOST_SHOWN = 40
@@ -81,12 +85,15 @@ def main(order_file: Path) -> None:
     card = SourceCard.model_validate(order.card)
     converter = load_converter(order.converter)
     guard = Guard(order.scratch)
+    media: list[str] = []
     for number, look in enumerate(order.looks):
         root = Path(look.root)
+        grown = pad(root, media[: look.grow]) if look.grow else []
         with damaged(root, look.damage) if look.damage is not None else nullcontext():
             seen = _list(partial(converter.samples, root, card), guard, look.backwards)
-            if look.show:
-                seen = msgspec.structs.replace(seen, shown=tuple(_show(seen.samples, root, card, look.damage)))
+            shown = tuple(_show(seen.samples, root, card, look.damage)) if look.show else ()
+        seen = msgspec.structs.replace(seen, shown=shown, grown=tuple(grown))
+        media = sorted({file for one in seen.samples for part in one.media for file in part.files})
         order_file.with_name(f"{order_file.stem}-{number}.msgpack").write_bytes(msgspec.msgpack.encode(seen))
 
 
