@@ -1,0 +1,90 @@
+"""Sections and sentences of reports in the spellings that hospitals use."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medloom.converters.text.mentions import Lexicon
+from medloom.converters.text.sections import HEADINGS, sections
+from medloom.converters.text.sentences import sentences
+from medloom.schemas.vocabulary import Concept
+
+MIMIC = """                                 FINAL REPORT
+ EXAMINATION:  CHEST (PA AND LAT)
+
+ INDICATION:  ___ year old woman with cough // eval for pneumonia
+
+ COMPARISON:  None.
+
+ FINDINGS:
+ The heart is normal in size. Lungs measure 1.5 cm less than before.
+
+ IMPRESSION:
+
+ 1. No acute process.
+ 2. Stable nodule, approx. 4.5 mm.
+"""
+
+
+def _kinds(text: str) -> list[tuple[str, str]]:
+    return [(part.kind, part.body) for part in sections(text)]
+
+
+def test_a_report_with_headings_on_lines() -> None:
+    kinds = dict(_kinds(MIMIC))
+    assert kinds["indication"].endswith("eval for pneumonia")
+    assert kinds["findings"].startswith("The heart is normal") and kinds["comparison"] == "None."
+    assert kinds["impression"].startswith("1. No acute") and kinds["report"] == "FINAL REPORT"
+
+
+def test_headings_within_a_line() -> None:
+    found = _kinds("Clinical history: cough. Findings: Clear lungs. Impression: Normal chest.")
+    assert found == [("indication", "cough."), ("findings", "Clear lungs."), ("impression", "Normal chest.")]
+
+
+def test_a_heading_alone_shouts() -> None:
+    assert _kinds("FINDINGS\nClear lungs.\nIMPRESSION\nNormal.") == [
+        ("findings", "Clear lungs."), ("impression", "Normal."),
+    ]  # fmt: skip
+    assert _kinds("The impression is of\nfindings\nthat vary.")[0][0] == "report"
+
+
+def test_text_without_headings_is_one_report() -> None:
+    assert _kinds("Clear lungs. No effusion.") == [("report", "Clear lungs. No effusion.")]
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(HEADINGS)), st.text("abc .,\n", max_size=30)), max_size=6))
+def test_a_section_is_a_stretch_of_the_text(parts: list[tuple[str, str]]) -> None:
+    text = "\n".join(f"{kind.upper()}: {body}" for kind, body in parts)
+    for part in sections(text):
+        assert text[part.start : part.end] == part.body == part.body.strip() != ""
+
+
+def test_sentences_end_where_they_end() -> None:
+    text = "Nodule of 4.5 mm, approx. 2 cm from the hilum. No effusion!\n1. Stable.\n2. Normal heart? Yes."
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Nodule of 4.5 mm, approx. 2 cm from the hilum.", "No effusion!", "Stable.", "Normal heart?", "Yes.",
+    ]  # fmt: skip
+
+
+@given(st.text("ab1. \n!?;-", max_size=80))
+def test_spans_of_sentences_follow_each_other(text: str) -> None:
+    end = 0
+    for start, stop in sentences(text):
+        assert end <= start < stop
+        assert text[start:stop].strip() == text[start:stop]
+        end = stop
+
+
+def test_mentions_take_the_longest_words() -> None:
+    lexicon = Lexicon(
+        [
+            Concept(id="effusion", name="effusion", plural="effusions", kind="finding"),
+            Concept(id="pleural_effusion", name="pleural effusion", plural="pleural effusions", kind="finding"),
+        ]
+    )
+    text = "No pleural  effusions. Pericardial effusion."
+    found = [(one.concept, text[one.start : one.end], one.stance) for one in lexicon.find(text)]
+    assert found == [("pleural_effusion", "pleural  effusions", "absent"), ("effusion", "effusion", "present")]
+    assert [one.stance for one in lexicon.find("Effusion?", "indication")] == ["other"]
