@@ -21,7 +21,9 @@ def tell(record: str, out: Path) -> str:
     if len(found) > 1 and record not in found["id"]:
         raise MedloomError(f"several records begin with {record!r}: {', '.join(found['id'][:5])}")
     row = found.filter(pl.col("id") == record).row(0, named=True) if record in found["id"] else found.row(0, named=True)
-    return "\n".join([*_origin(row), *_evidence(row), *_making(row), *_fate(row), *_text(row, out)])
+    return "\n".join(
+        [*_origin(row), *_way_back(row, out), *_evidence(row), *_making(row), *_fate(row), *_text(row, out)]
+    )
 
 
 def _origin(row: dict[str, Any]) -> list[str]:
@@ -36,6 +38,23 @@ def _origin(row: dict[str, Any]) -> list[str]:
             else []
         ),
     ]
+
+
+def _way_back(row: dict[str, Any], out: Path) -> list[str]:
+    """What an alias stands for: the work store knows, as long as it is kept; it is never published."""
+    from medloom.converters.identity.alias import is_alias
+    from medloom.flows.store import Store, read_json
+    from medloom.flows.unit import UnitReport
+
+    if not is_alias(row["source_file"] or row["sample"]):
+        return []
+    told = "          names with ~ are aliases: this source's own names tell who its patients are"
+    for unit in sorted((Store.beside(out).work / "units" / row["source"]).glob("*/unit.json")):
+        report = read_json(unit, UnitReport)
+        for mark in report.marks if isinstance(report, UnitReport) else ():
+            if mark.alias == row["source_file"] and mark.alias is not None:
+                return [told, f"          in the work store it is {mark.file}"]
+    return [told]
 
 
 def _evidence(row: dict[str, Any]) -> list[str]:

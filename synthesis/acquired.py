@@ -63,8 +63,8 @@ def acquired(scene: Scene) -> Acquired:
     view, known = scene.view, scene.view.acquisition
     words = (
         ("modality", known.modality, MODALITIES.get(known.modality or "")),
-        ("view", known.view, VIEWS.get(_plain(known.view))),
-        ("sequence", known.sequence, SEQUENCES.get(_plain(known.sequence))),
+        ("view", known.view, VIEWS.get(plain(known.view))),
+        ("sequence", known.sequence, SEQUENCES.get(plain(known.sequence))),
         ("body_part", known.body_part, body_words(known.body_part) if known.body_part else None),
         ("plane", view.derivation.plane, view.derivation.plane),
     )
@@ -90,7 +90,8 @@ def picture_words(known: Acquired) -> str:
     return f"{article(words)} {words}{place}"
 
 
-def _plain(value: str | None) -> str:
+def plain(value: str | None) -> str:
+    """A code without case and blanks, as the keys of `VIEWS` and `SEQUENCES` are."""
     return "".join(value.lower().split()) if value else ""
 
 

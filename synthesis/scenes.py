@@ -96,6 +96,14 @@ def _acquisition(sample: Sample, origin: Origin) -> Acquisition:
 
     known = sample.acquisition
     card = origin.card
+    if origin.deidentifier.conceals:  # a code that says nothing to us may say a name to others
+        from medloom.synthesis.acquired import BODY_PARTS, SEQUENCES, VIEWS, plain
+
+        for name, words in (("body_part", BODY_PARTS), ("view", VIEWS), ("sequence", SEQUENCES)):
+            value = getattr(known, name)
+            if value is not None and plain(value) not in {plain(word) for word in words}:
+                known = msgspec.structs.replace(known, **{name: None})
+                origin.deidentifier.found["header", "TEXT"] += 1
     return msgspec.structs.replace(
         known, modality=known.modality or card.modality, body_part=known.body_part or card.anatomy
     )
