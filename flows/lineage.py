@@ -23,9 +23,16 @@ def lineage_schema() -> pa.Schema:
     """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `reason` is null where kept."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
-    fields += [pa.field("views", pa.list_(pa.string())), *(view.field(name).with_nullable(True) for name in VIEW)]
+    fields += [pa.field("views", pa.list_(pa.string())), *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW)]
     fields += [pa.field(name, pa.string()) for name in ("model", "split", "filter", "reason")]
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
+
+
+def _nullable(kind: pa.DataType) -> pa.DataType:
+    """The type with members that may be null: a record of text has no view."""
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(member.name, _nullable(member.type)) for member in kind])
+    return kind
 
 
 def write_lineage(path: Path, folders: Sequence[Path], decisions: Decisions) -> None:

@@ -150,7 +150,7 @@ def _rows(licence: str) -> list[Licence]:
 
 
 def _obstacle(one: Licence, release: Licence) -> str | None:
-    if one.no_derivatives:
+    if one.no_derivatives and not (release.id == INTERNAL and one.adaptable):
         return f"{one.id} allows no derivatives, and every record is one"
     if release.id == INTERNAL or release.id == one.id:
         return None

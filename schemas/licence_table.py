@@ -26,6 +26,8 @@ class Licence:
     share_alike: bool = False
     non_commercial: bool = False
     no_derivatives: bool = False
+    adaptable: bool = False
+    """No derivatives may be shared, but they may be made: CC BY-ND 4.0 and CC BY-NC-ND 4.0 §2(a)(1)(B)."""
     redistribute: bool = True
     heirs: tuple[str, ...] = ()
 
@@ -110,6 +112,7 @@ def _creative_commons(key: str, elements: str, version: str | None, port: str = 
         share_alike="SA" in parts,
         non_commercial="NC" in parts,
         no_derivatives="ND" in parts,
+        adaptable="ND" in parts and version == "4.0",
         heirs=tuple(heirs) if "SA" in parts else (),
     )
 

@@ -108,6 +108,11 @@ def test_may_not_be_released(licence: str, release: str, reason: str) -> None:
     assert re.search(reason, releasable(licence, release) or "released!")
 
 
+def test_what_may_be_changed_but_not_shared_changed_may_stay_private() -> None:
+    assert releasable("CC-BY-NC-ND-4.0", INTERNAL) is None
+    assert releasable("CC-BY-NC-ND-4.0", "CC-BY-NC-ND-4.0") is not None
+
+
 def test_every_row_is_an_spdx_id_or_a_licence_ref() -> None:
     spdx = get_spdx_licensing().known_symbols
     for key, row in LICENCES.items():
