@@ -32,7 +32,11 @@ CATALOG = """\
 corpus: planted
 version: 1.0.0
 release: {licence: CC-BY-4.0, to: public}
-sources: [{use: scans, path: scans}, {use: films, path: films}, {use: asked, path: films}, {use: volumes, path: volumes}]
+sources:
+  - {use: scans, path: scans}
+  - {use: films, path: films}
+  - {use: asked, path: films}
+  - {use: volumes, path: volumes}
 tasks: [caption, vqa.open, vqa.closed, question.given, grounding.box, grounding.mask]
 filters: [structure, geometry]
 split: {by: patient, ratios: {train: 1.0, validation: 0.0, test: 0.0}}
@@ -51,7 +55,8 @@ CARDS = {
     "names: {1: liver}}]}]}\npatient: {match: '([^/]+)/'}\nlabels: {liver: liver}\nexhaustive: {regions: true}\n",
 }
 PLANTED = {
-    "DICOM tags": ["THORNBURY", "Thornbury", "PID100238", "19390606", "Larkspur", "Bayview", "CASTELLANOS", "ACC10442897"],
+    "DICOM tags": ["THORNBURY", "Thornbury", "PID100238", "19390606", "Larkspur", "Bayview", "CASTELLANOS",
+                  "ACC10442897"],
     "DICOM private tags": ["Whitfield-Private", "PRIV-884213"],
     "DICOM sequences": ["Deshpande", "REQ5512098"],
     "DICOM UIDs": ["1.2.826.0.1.3680043.9.7133.1", "1.2.826.0.1.3680043.9.7133.2"],
@@ -65,8 +70,11 @@ PLANTED = {
     "questions": ["Sethi", "11 June 2018", "Okonjo"],
     "listing refusals": ["gone_Nowicka"],
 }  # fmt: skip
-TAKEN_IN = {"report text", "questions", "pixels"}
-"""Kinds that go into records, scrubbed or masked; all others are never read."""
+FATES = {
+    "pixels": "blackened", "file and folder names": "a keyed alias", "DICOM UIDs": "a keyed digest or alias",
+    "report text": "scrubbed", "questions": "scrubbed", "CSV columns": "the patient's id: a keyed digest",
+}  # fmt: skip
+"""What becomes of the kinds that are read at all."""
 
 
 def note(out: Path, name: str, pixels: np.ndarray, uid: str) -> None:
@@ -173,11 +181,11 @@ def leaves(column: pa.ChunkedArray) -> list[bytes]:
     """Every string and every byte string of a column, however deep."""
     kind = column.type
     if pa.types.is_struct(kind):
-        found = [
-            leaves(pa.chunked_array([chunk.field(i) for chunk in column.chunks], kind.field(i).type))
-            for i in range(kind.num_fields)
+        inner = [
+            pa.chunked_array([chunk.field(at) for chunk in column.chunks], kind.field(at).type)
+            for at in range(kind.num_fields)
         ]
-        return [leaf for several in found for leaf in several]
+        return [leaf for part in inner for leaf in leaves(part)]
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return leaves(pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type))
     values = [value for value in column.to_pylist() if value is not None]
@@ -225,11 +233,7 @@ def table(out: Path) -> str:
         left = [one for one in strings if one.encode() in everything]
         if kind == "pixels":
             left = [one for one in strings if any(one in words for words in shown)]
-        fate = {"pixels": "blackened", "file and folder names": "a keyed alias", "DICOM UIDs": "a keyed digest"}.get(
-            kind
-        )
-        fate = fate or ("scrubbed" if kind in TAKEN_IN else "never written")
-        lines.append(f"| {kind} | {len(strings)} | {len(left)} | {fate} |")
+        lines.append(f"| {kind} | {len(strings)} | {len(left)} | {FATES.get(kind, 'never written')} |")
     return "\n".join(lines)
 
 
@@ -245,6 +249,8 @@ def test_all_sources_gave_records(built):
     assert {row["source"] for row in rows if row["filter"] is None} == set(CARDS)
     quarantined = pq.read_table(built / "quarantine.parquet").to_pylist()
     assert quarantined, "a row without its picture is refused"
+    asked = next(row for row in rows if row["source"] == "asked" and row["filter"] is None)
+    assert all(word in tell(asked["id"], built) for word in ("[NAME]", "[DATE]"))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PLANTED if kind != "pixels"])
@@ -280,7 +286,7 @@ def test_the_same_key_gives_the_same_ids_and_another_key_others(hospital, built,
         return {(row["id"], row["sample"], row["patient"]) for row in rows}
 
     catalog = hospital.with_name("small.yaml")
-    small = re.sub(r"sources: .*", "sources: [{use: films, path: films}]", CATALOG)
+    small = re.sub(r"sources:\n(?:  - .*\n)+", "sources: [{use: films, path: films}]\n", CATALOG)
     catalog.write_text(re.sub(r"tasks: .*", "tasks: [caption, vqa.open, vqa.closed]", small))
     monkeypatch.setenv("MEDLOOM_PATIENT_KEY", KEY)
     run_build(catalog, tmp_path / "again")
