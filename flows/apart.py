@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,13 +25,13 @@ from medloom.schemas.sample import Refusal, Sample, first_file
 from medloom.synthesis.origin import FileMark
 
 
-def do_apart(work: Work, samples: list[Sample], result: Result) -> dict[str, FileMark]:
+def do_apart(work: Work, samples: list[Sample], result: Result) -> list[FileMark]:
     """Does the Samples in child processes; one that ends its process is refused.
 
     Reasons: ``decoder_crash`` (died twice), ``time_limit`` and ``memory_limit`` (the catalog's limits). The detail says
     nothing that could differ from run to run. Raises what a Sample's own code raised; BuildError where no child starts.
     """
-    marks: dict[str, FileMark] = {}
+    marks: list[FileMark] = []
     origin = origin_of(work.recipe)
     with tempfile.TemporaryDirectory(prefix=".apart.", dir=Path(work.folder).parent) as scratch:
         at, died_at = 0, -1
@@ -48,16 +49,15 @@ def do_apart(work: Work, samples: list[Sample], result: Result) -> dict[str, Fil
             result.refused.append(_stopped(samples[at], reason, child.file, work))
             result.lost[reason] += 1
             result.stopped.append((samples[at].key, reason))
+            origin.deidentifier.sample(samples[at])  # so that it knows the files behind their aliases
             for file in child.files:
-                try:
+                with suppress(BadInput):
                     origin.path(file)
-                except BadInput:
-                    continue
             at += 1
-    return origin.marks | marks
+    return [*origin.marks.values(), *marks]
 
 
-def _take(outcome: Outcome, result: Result, marks: dict[str, FileMark]) -> None:
+def _take(outcome: Outcome, result: Result, marks: list[FileMark]) -> None:
     result.records.extend(outcome.records)
     result.views.extend(outcome.views)
     result.refused.extend(outcome.refused)
@@ -67,7 +67,7 @@ def _take(outcome: Outcome, result: Result, marks: dict[str, FileMark]) -> None:
         result.identity[place, kind] += count
     for sha256, data in outcome.pictures.items():
         result.pictures.add(sha256, data)
-    marks.update((mark.file, mark) for mark in outcome.marks)
+    marks.extend(outcome.marks)
 
 
 def _stopped(sample: Sample, reason: str, file: str | None, work: Work) -> Refusal:

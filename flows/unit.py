@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,7 +110,7 @@ def holds(done: UnitReport, work: Work) -> bool:
     return done.stopped_at in (None, work.allowance) and unchanged(done.marks, work.recipe)
 
 
-def _commit(work: Work, do: Callable[[Work, list[Sample], Result], dict[str, FileMark]]) -> UnitReport:
+def _commit(work: Work, do: Callable[[Work, list[Sample], Result], Iterable[FileMark]]) -> UnitReport:
     """Lets `do` fill a Result, and puts it in place; `do` returns the marks of the files that it read."""
     started = time.perf_counter()
     folder = Path(work.folder)
@@ -120,7 +120,8 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], dict[str, Fil
             result = Result(pictures)
             found = do(work, samples, result)
         result.write(fresh)
-        marks = tuple(found[file] for file in sorted(found))
+        by_file = {mark.file: mark for mark in found}
+        marks = tuple(by_file[file] for file in sorted(by_file))
         facts = [work.recipe.digest, work.partition.digest, [(mark.file, mark.sha256) for mark in marks]]
         report = UnitReport(
             key=digest("unit", *facts, *([result.stopped] if result.stopped else [])),
@@ -140,7 +141,7 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], dict[str, Fil
     return report
 
 
-def _together(work: Work, samples: list[Sample], result: Result) -> dict[str, FileMark]:
+def _together(work: Work, samples: list[Sample], result: Result) -> Iterable[FileMark]:
     """Does the Samples one after another in this process."""
     origin = origin_of(work.recipe)
     tasks, context = toolbox(work.recipe)
@@ -149,7 +150,7 @@ def _together(work: Work, samples: list[Sample], result: Result) -> dict[str, Fi
             if work.expendable:
                 signal.setitimer(signal.ITIMER_REAL, work.allowance.seconds)
             do_sample(sample, origin, work.recipe, tasks, context, result)
-    return origin.marks
+    return origin.marks.values()
 
 
 @contextmanager

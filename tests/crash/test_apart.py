@@ -25,7 +25,7 @@ REASONS = {"segfault": "decoder_crash", "leave": "decoder_crash", "hang": "time_
 
 
 def tree(out: Path) -> dict[str, str]:
-    files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "index.html")
+    files = sorted(path for path in out.rglob("*") if path.is_file() and "report" not in path.parts)
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
