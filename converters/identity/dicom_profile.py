@@ -48,6 +48,7 @@ TREATED = {
     "SOPInstanceUID": "masks and pictures are matched by it; never written",
     "SeriesDate": "days from the patient's own first date",
     "SeriesInstanceUID": "files of one series are joined by it; never written but as a digest",
+    "SourceImageSequence": "masks and pictures are matched by it; never written",
     "StudyDate": "days from the patient's own first date",
     "StudyInstanceUID": "a digest",
 }

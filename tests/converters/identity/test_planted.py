@@ -249,7 +249,7 @@ def test_all_sources_gave_records(built):
     assert {row["source"] for row in rows if row["filter"] is None} == set(CARDS)
     quarantined = pq.read_table(built / "quarantine.parquet").to_pylist()
     assert quarantined, "a row without its picture is refused"
-    asked = next(row for row in rows if row["source"] == "asked" and row["filter"] is None)
+    asked = next(row for row in rows if row["task"] == "question.given" and row["filter"] is None)
     assert all(word in tell(asked["id"], built) for word in ("[NAME]", "[DATE]"))
 
 

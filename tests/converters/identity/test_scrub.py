@@ -18,6 +18,7 @@ from medloom.schemas.marked_yaml import read_yaml
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "deidentification.md"
 NOTES = read_yaml(Path(__file__).with_name("notes.yaml").read_text("utf-8")).data
+HELD_OUT = read_yaml(Path(__file__).with_name("notes_held_out.yaml").read_text("utf-8")).data
 PLANTED = re.compile(r"\{([A-Z]+):([^{}]*)\}")
 TITLES = {"dr", "mr", "mrs", "ms", "prof", "nurse", "md", "rn", "the"}
 PLAIN = "Patient {NAME:Jonathan Briggs} was seen on {DATE:3/14/2019}."
@@ -40,10 +41,10 @@ def left_of(identifier, scrubbed):
     return [word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", scrubbed)]
 
 
-def measured():
-    """By kind: (planted, found); then how many placeholders stand where nothing was planted, and of how many."""
+def measured(notes):
+    """By kind: planted and found; then how many other words were lost, and beside how many placeholders."""
     planted, found, stray, made = Counter(), Counter(), 0, 0
-    for note in NOTES["identifying"]:
+    for note in notes["identifying"]:
         text, marks = plain(note)
         scrubbed = scrub(text)
         made += len(scrubbed.kinds)
@@ -78,17 +79,20 @@ def test_what_looks_like_an_identifier_stays(note):
 
 
 def table():
-    """Markdown: kind, planted, found; and what was lost of look-alikes."""
-    planted, found, stray, made = measured()
-    lines = ["| kind | planted | found |", "|---|---|---|"]
-    lines += [f"| {kind} | {planted[kind]} | {found[kind]} |" for kind in KINDS]
-    lines.append(f"| all | {sum(planted.values())} | {sum(found.values())} |")
-    touched = sum(scrub(note).text != note for note in NOTES["surviving"])
-    lines.append("")
-    lines.append(
-        f"Of {len(NOTES['surviving'])} sentences that only look like it, {touched} were touched; {stray} other words were "
-        f"lost beside {made} placeholders."
-    )
+    """Markdown: kind, planted and found in each set, and what was lost of look-alikes."""
+    lines = ["| kind | planted | found | held out | found |", "|---|---|---|---|---|"]
+    counts = [measured(notes) for notes in (NOTES, HELD_OUT)]
+    lines += [
+        f"| {kind} | " + " | ".join(f"{one[0][kind]} | {one[1][kind]}" for one in counts) + " |" for kind in KINDS
+    ]
+    lines.append("| all | " + " | ".join(f"{sum(one[0].values())} | {sum(one[1].values())}" for one in counts) + " |")
+    for notes, name, (_, _, stray, made) in zip((NOTES, HELD_OUT), ("set", "held-out set"), counts, strict=True):
+        touched = sum(scrub(note).text != note for note in notes["surviving"])
+        lines += [
+            "",
+            f"Of {len(notes['surviving'])} sentences of the {name} that only look like it, {touched} were touched; "
+            f"{stray} other words were lost beside {made} placeholders.",
+        ]
     return "\n".join(lines)
 
 
@@ -103,7 +107,7 @@ def test_the_manuals_table_is_what_was_measured():
 
 
 def test_figures():
-    planted, found, stray, _ = measured()
+    planted, found, stray, _ = measured(NOTES)
     assert sum(found.values()) / sum(planted.values()) >= 0.95, found
     assert stray <= 5
 
