@@ -67,7 +67,7 @@ def splits_are_disjoint(trial: Trial) -> Iterator[str]:
     splits: dict[tuple[str, str], set[str]] = {}
     for sample in trial.samples:
         whose = [("patient", sample.patient), ("study", sample.study)]
-        for what, which in [*whose, *(("file", file) for file in media_files(sample))]:
+        for what, which in [*whose, *(("file", shown) for shown in _shown(sample))]:
             if which is not None:
                 splits.setdefault((what, which), set()).add(str(sample.split))
     for (kind, name), found in sorted(splits.items()):
@@ -78,6 +78,12 @@ def splits_are_disjoint(trial: Trial) -> Iterator[str]:
         meant = {folders[part] for file in media_files(sample) for part in file.split("/")[:-1] if part in folders}
         if meant and meant != {sample.split}:
             yield f"{sample.key}: split {sample.split}, and its folder says {' and '.join(sorted(meant))}"
+
+
+def _shown(sample: Sample) -> list[str]:
+    """The files of its media, each with what is taken of it where it holds several pictures."""
+    parts = [(file, (media.member, media.frame, media.crop)) for media in sample.media for file in media.files]
+    return [file if part == (None, None, None) else f"{file}#{part}" for file, part in parts]
 
 
 def files_are_there(trial: Trial) -> Iterator[str]:

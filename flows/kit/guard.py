@@ -35,7 +35,10 @@ class Touch(msgspec.Struct, frozen=True):
 
 
 class Guard:
-    """Blocks network, other processes, and writing outside `scratch`, once `on`. It can't be taken away again."""
+    """Blocks network, other processes, and writing outside `scratch`, while `on`. It can't be taken away again.
+
+    What a library does while it is imported (asking for the name of the machine, say) is not the converter's doing.
+    """
 
     def __init__(self, scratch: str) -> None:
         self.scratch = os.path.realpath(scratch)
@@ -73,9 +76,20 @@ class Guard:
             kind, told = "process", arguments[0] if arguments else ""
         else:
             return
+        if _importing():
+            return
         self.touches.append(Touch(kind, event, str(told)))  # type: ignore[arg-type]
         raise PermissionError(f"the conformance kit blocks {event} of {told}")
 
     def _allowed(self, path: Any) -> bool:
         found = os.path.realpath(os.fsdecode(path))
         return found == os.devnull or found == self.scratch or found.startswith(self.scratch + os.sep)
+
+
+def _importing() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

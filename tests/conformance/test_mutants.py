@@ -6,15 +6,21 @@ import importlib.util
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import msgspec
 import nibabel
 import numpy as np
 import pytest
 
 from medloom.converters.registry import load_converter
+from medloom.flows.cards import load_card
+from medloom.flows.kit.check_bounds import round_trips
 from medloom.flows.kit.conform import conform
+from medloom.flows.kit.fixture import Fixture
+from medloom.flows.kit.trial import try_out
 
 HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("conformance_mutants", HERE / "mutants.py")
@@ -116,3 +122,23 @@ def test_every_check_but_that_of_geometry_kills_a_mutant() -> None:
 
     names = {check.name for check in CHECKS}
     assert {kind.kills for kind in mutants.MUTANTS} == names - {"card", "affine"}
+
+
+def test_the_kit_catches_views_that_lead_elsewhere(bench: Path, tmp_path: Path) -> None:
+    """What the readers make is held by nibabel's own affine: half a pixel beside it is too much."""
+    (tmp_path / "cases.yaml").write_text(CARD.format(name="mutant_sound"))
+    card = load_card(tmp_path / "cases.yaml")
+    fixture = Fixture("mutant_sound", card, tmp_path / "cases.yaml", bench / "fixture")
+    (tmp_path / "scratch").mkdir()
+    trial = try_out(fixture, tmp_path / "scratch")
+    assert list(round_trips(trial)) == []
+
+    def moved(view, matrix):
+        return msgspec.structs.replace(view, to_patient=tuple((np.reshape(view.to_patient, (3, 3)) @ matrix).ravel()))
+
+    for matrix in (np.diag([1.0, 1.0, 1.3]), np.diag([1.1, 1, 1]), [[1, 0, -0.6], [0, 1, 0], [0, 0, 1]]):
+        shown = tuple(
+            msgspec.structs.replace(one, views=tuple(moved(view, matrix) for view in one.views if view.to_patient))
+            for one in trial.first.shown
+        )
+        assert list(round_trips(replace(trial, first=msgspec.structs.replace(trial.first, shown=shown))))
