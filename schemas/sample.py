@@ -25,9 +25,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     or frames in order, one file each.
     `role` tells the contrast, channel or view where one Sample has several ("t2", "lateral"). `member` names one array
     of a container file (an ``.npz`` array, an HDF5 dataset, a series and level of a TIFF as ``0/2``). `frame` picks one
-    frame, one item along the first axis of an array, or the 3D volume of a 4D file. `crop` is half-open xyxy in whole
-    native pixels: a tile of a picture too big to be shown. `size` is the (width, height) that the annotation states: it
-    tells a wrong picture from the right one, and whether boxes were drawn before or after the EXIF rotation.
+    frame, one item along the first axis of an array, or the 3D volume of a 4D file. `rate` is that of a clip whose
+    frames are files, in frames per second. `crop` is half-open xyxy in whole native pixels: a tile of a picture too big
+    to be shown. `size` is the (width, height) that the annotation states: it tells a wrong picture from the right one,
+    and whether boxes were drawn before or after the EXIF rotation.
     """
 
     key: str = "image"
@@ -36,6 +37,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     role: str | None = None
     member: str | None = None
     frame: int | None = None
+    rate: float | None = None
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
 

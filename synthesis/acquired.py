@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from medloom.schemas.record import Fact
+from medloom.schemas.sample import Acquisition
 from medloom.synthesis.grammar import article
 from medloom.synthesis.scene import Scene
 
@@ -36,6 +37,13 @@ VIEWS = {
     "lm": "lateromedial",
 }  # fmt: skip
 """Projections, by what sources call them: DICOM's View Position (PS3.3 C.8.1.2) and what tables say."""
+FRONTAL = frozenset(("pa", "ap", "apsupine", "aperect", "frontal"))
+"""Of these, the projections that show the patient from the front or from behind."""
+PAIRED = frozenset(
+    ("ankle", "arm", "breast", "clavicle", "elbow", "eye", "femur", "foot", "forearm", "hand", "hip", "kidney", "knee",
+     "leg", "scapula", "shoulder", "thigh", "upper arm", "wrist")
+)  # fmt: skip
+"""Parts of the body of which there are a left and a right one: with a stated laterality it is said which."""
 SEQUENCES = {
     "t1": "T1-weighted", "t1w": "T1-weighted", "t2": "T2-weighted", "t2w": "T2-weighted", "t2*": "T2*-weighted",
     "t2star": "T2*-weighted", "t1ce": "contrast-enhanced T1-weighted", "t1c": "contrast-enhanced T1-weighted",
@@ -65,10 +73,18 @@ def acquired(scene: Scene) -> Acquired:
         ("modality", known.modality, MODALITIES.get(known.modality or "")),
         ("view", known.view, VIEWS.get(plain(known.view))),
         ("sequence", known.sequence, SEQUENCES.get(plain(known.sequence))),
-        ("body_part", known.body_part, body_words(known.body_part) if known.body_part else None),
+        ("body_part", *_part(known)),
         ("plane", view.derivation.plane, view.derivation.plane),
     )
     return {name: (said, _fact(scene, name, str(value))) for name, value, said in words if said is not None}
+
+
+def _part(known: Acquisition) -> tuple[str | None, str | None]:
+    """What is known of the body part, and its words: "left knee" where Image Laterality or a table says which."""
+    words = body_words(known.body_part) if known.body_part else None
+    if words in PAIRED and known.laterality is not None:
+        return f"{known.body_part} {known.laterality}", f"{known.laterality} {words}"
+    return known.body_part, words
 
 
 @cache

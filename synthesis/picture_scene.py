@@ -13,6 +13,7 @@ from medloom.converters.pixels.window import Window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media
 from medloom.schemas.view import Derivation, View
+from medloom.synthesis.acquired import FRONTAL, plain
 from medloom.synthesis.burned_in import uncovered, without_text
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.picture_regions import Canvas, instances_of
@@ -90,9 +91,23 @@ def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[
     )
     return (
         prepared,
-        view_of(stage, media, prepared, sha256, derivation, spacing, stage.acquisition.orientation, None),
+        view_of(stage, media, prepared, sha256, derivation, spacing, _stated_orientation(stage, orientation), None),
         orientation,
     )
+
+
+def _stated_orientation(stage: Stage, exif_orientation: int) -> tuple[str, str] | None:
+    """What the source states of the stored picture, else what its card states of frontal projections.
+
+    What is stated of a file that is turned for display may mean the file or the display: then nothing is known.
+    """
+    known = stage.acquisition
+    if known.orientation is not None:
+        return known.orientation if exif_orientation == 1 else None
+    frontal = known.view is None or plain(known.view) in FRONTAL
+    if stage.origin.card.orientation == "radiological" and known.modality == "xray" and frontal:
+        return "L", "I"
+    return None
 
 
 def _from_dicom(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:

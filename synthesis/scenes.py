@@ -65,6 +65,10 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
                 from medloom.synthesis.slide_scenes import slide_scenes
 
                 made.scenes.extend(slide_scenes(media, stage, made))
+            elif media.kind == "clip":
+                from medloom.synthesis.clip_scenes import clip_scenes
+
+                made.scenes.extend(clip_scenes(media, stage, made))
             else:
                 raise BadInput("unsupported_media", f"a {media.kind} makes no view yet", media.files[0])
         except BadInput as bad:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medloom.converters.pixels.mask import boxes3d_of_labels, components
 from medloom.converters.pixels.picture import from_array
 from medloom.converters.pixels.plane import PlaneGeometry, native_axes, slice_of
+from medloom.converters.pixels.reorient import reoriented
 from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid
 from medloom.converters.pixels.window import Window, apply_window, choose_window
 from medloom.schemas.errors import BadInput
@@ -122,7 +123,7 @@ def _of_region(
 
 def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
     """The label map's integers on the volume's own grid. Raises BadInput where it lies on another."""
-    labels = read_nifti(stage.origin.path(file))
+    labels = reoriented(read_nifti(stage.origin.path(file)), volume)
     try:
         require_same_grid(volume, labels)
         return label_map(labels)

@@ -88,7 +88,7 @@ def test_may_be_released(licence: str, release: str) -> None:
         ("ODbL-1.0", "CC-BY-SA-4.0", "share-alike"),
         ("GPL-3.0-only", "GPL-2.0-only", "share-alike"),
         ("CC-BY-ND-4.0", "CC-BY-ND-4.0", "no derivatives"),
-        ("CC-BY-NC-ND-4.0", INTERNAL, "no derivatives"),
+        ("CC-BY-NC-ND-3.0", INTERNAL, "no derivatives"),
         ("MIT AND CC-BY-ND-4.0", "CC-BY-4.0", "no derivatives"),
         ("CC-BY-NC-4.0 OR CC-BY-ND-4.0", "CC-BY-4.0", "non-commercial.*no derivatives"),
         ("LicenseRef-PhysioNet-Credentialed-1.5.0", "CC-BY-NC-4.0", "no passing on"),
