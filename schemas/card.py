@@ -134,6 +134,9 @@ class SourceCard(_Part):
     labels_of: Literal["picture", "patient"] = "picture"
     """Whether labels say what the picture shows, or are the patient's diagnosis, which the picture need not show."""
     """Components below are no objects."""
+    orientation: Literal["radiological"] | None = None
+    """``radiological`` where its author states that frontal projections outside DICOM show the patient's right on the
+    left of the picture, head up. Without it, and without Patient Orientation in the file, nobody's side is named."""
     fingerprint: Literal["content", "stat"] = "content"
     """Whether a changed file is told by its bytes, or by size and time where hashing is too dear."""
     max_refused: float = Field(default=0.2, ge=0, le=1)
