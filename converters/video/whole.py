@@ -15,6 +15,8 @@ COPIED = frozenset(("h264", "hevc", "vp9", "av1", "mpeg4"))
 """Codecs whose packets an MP4 holds as they are; everything else is encoded again."""
 TICKS = 90_000
 CRF = "18"
+REPEATABLE = "threads=1:lookahead-threads=1:rc-lookahead=0:sync-lookahead=0:mbtree=0"
+"""x264's look ahead gives other bytes from run to run: its fast code depends on where pictures lie in memory."""
 
 
 def whole_clip(paths: Sequence[Path], clip: Clip) -> bytes:
@@ -63,6 +65,8 @@ def _copied(path: Path) -> bytes:
 
 def _encoded(clip: Clip) -> bytes:
     import av
+    import cv2
+    import numpy as np
 
     sink = io.BytesIO()
     with _written(sink) as target:
@@ -71,9 +75,11 @@ def _encoded(clip: Clip) -> bytes:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
         stream.codec_context.time_base = Fraction(1, TICKS)
-        stream.options = {"crf": CRF, "preset": "veryfast", "threads": "1"}
+        stream.options = {"crf": CRF, "preset": "veryfast", "x264-params": REPEATABLE}
         for index, array in clip.frames(range(len(clip.times))):
-            frame = av.VideoFrame.from_ndarray(array[: stream.height, : stream.width], format="rgb24")
+            # OpenCV's colours, not swscale's, whose last bits depend on where the picture lies in memory
+            even = np.ascontiguousarray(array[: stream.height, : stream.width])
+            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
             frame.pts = round((clip.times[index] - clip.times[0]) * TICKS)
             frame.time_base = Fraction(1, TICKS)
             target.mux(stream.encode(frame))
