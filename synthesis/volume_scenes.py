@@ -21,6 +21,7 @@ from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.array_scene import array_labels, exact
+from medloom.synthesis.burned_in import without_text
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.media_volume import read_volume
 from medloom.synthesis.picture_regions import Canvas, instance_of
@@ -190,6 +191,8 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         stored.orientation,
         stored.to_patient,
     )
+    if scan.media.kind == "series":
+        prepared, view = without_text(prepared, view, stage, made, dicom=True)
     made.pictures[prepared.sha256] = prepared.data
     canvas = Canvas.of(prepared, spacing)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in scan.lost)

@@ -37,7 +37,8 @@ sources:
   - {use: films, path: films}
   - {use: asked, path: films}
   - {use: volumes, path: volumes}
-tasks: [caption, vqa.open, vqa.closed, question.given, grounding.box, grounding.mask]
+  - {use: loops, path: loops, views: {keep_whole: true}}
+tasks: [caption, vqa.open, vqa.closed, question.given, grounding.box, grounding.mask, clip.open, report.generate]
 filters: [structure, geometry]
 split: {by: patient, ratios: {train: 1.0, validation: 0.0, test: 0.0}}
 """
@@ -46,10 +47,13 @@ CARDS = {
     "scans": "modality: ultrasound\nconverter: dicom_pictures\npatient: {column: PatientID}\n"
     'labels: {"modality:US": ultrasound, "body_part:ABDOMEN": abdomen}\nexhaustive: {labels: true}\n',
     "films": "modality: xray\nconverter: csv_labels\n"
-    "params: {tables: [table.csv], picture: '{file}', columns: [finding], facts: {texts: {report: report}}}\n"
+    "params: {tables: [table.csv], picture: '{file}', columns: [finding], facts: {texts: {findings: report}}}\n"
     "patient: {column: mrn}\nlabels: {Pneumonia: pneumonia, Effusion: pleural_effusion}\nexhaustive: {labels: true}\n",
     "asked": "modality: xray\nconverter: vqa_table\n"
     "params: {tables: [questions.csv], pictures: ['{file}'], questions: {origin: people}}\npatient: {column: mrn}\n",
+    "loops": "modality: endoscopy\nconverter: clips\n"
+    "params: {tables: [clips.csv], picture: '{file}', columns: [finding]}\npatient: {column: mrn}\n"
+    "labels: {Effusion: pleural_effusion, Pneumonia: pneumonia}\nexhaustive: {labels: true}\n",
     "volumes": "modality: ct\nconverter: nifti_pairs\n"
     "params: {volumes: '(?P<who>[^/]+)/ct[.]nii[.]gz', contrasts: [{masks: [{file: '{who}/seg.nii.gz', "
     "names: {1: liver}}]}]}\npatient: {match: '([^/]+)/'}\nlabels: {liver: liver}\nexhaustive: {regions: true}\n",
@@ -61,9 +65,10 @@ PLANTED = {
     "DICOM sequences": ["Deshpande", "REQ5512098"],
     "DICOM UIDs": ["1.2.826.0.1.3680043.9.7133.1", "1.2.826.0.1.3680043.9.7133.2"],
     "pixels": ["THORNBURY", "1939-06-06"],
-    "file and folder names": ["WILLIAM_THORNBURY", "delacroix", "OYELARAN"],
+    "file and folder names": ["WILLIAM_THORNBURY", "delacroix", "OYELARAN", "grunfeld_"],
     "EXIF and GPS": ["Winterbourne", "2019:07:22", "Galway-Bay"],
     "PNG text": ["Lindqvist"],
+    "video metadata": ["Grunfeld-Title", "Grunfeld-Artist", "Grunfeld-Note"],
     "NIfTI header text": ["Oyelaran^T", "scan of Oyelaran", "EXT-Oyelaran"],
     "report text": ["Jakobsen", "02-Feb-2021", "617-555-0199", "Holloway"],
     "CSV columns": ["Delacroix Anne", "7741902", "Blanchard"],
@@ -155,12 +160,33 @@ def volumes(folder: Path) -> None:
             nib.save(image, at / f"{name}.nii.gz")
 
 
+def loops(folder: Path) -> None:
+    import av
+
+    folder.mkdir()
+    rows = ["file,mrn,finding"]
+    for number in range(2):
+        name = f"grunfeld_{number}.mp4"
+        with av.open(str(folder / name), "w") as container:
+            container.metadata.update(title="Grunfeld-Title", artist="Grunfeld-Artist", comment="Grunfeld-Note")
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+            for index in range(20):
+                grey = np.full((120, 160, 3), 60 + 4 * index + 30 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode())
+        assert b"Grunfeld-Title" in (folder / name).read_bytes()
+        rows.append(f"{name},7741902,{('Effusion', 'Pneumonia')[number]}")
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+
+
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hospital")
     scans(folder / "scans")
     films(folder / "films")
     volumes(folder / "volumes")
+    loops(folder / "loops")
     (folder / "sources").mkdir()
     for name, text in CARDS.items():
         (folder / "sources" / f"{name}.yaml").write_text(f"source: {name}\ntitle: Made-up {name}\n{CARD}{text}")
@@ -211,7 +237,8 @@ def pictures(out: Path) -> list[tuple[dict, np.ndarray]]:
     found = {}
     for shard in sorted((out / "data").rglob("*.parquet")):
         for row in pq.read_table(shard).to_pylist():
-            for stored, view in zip(row.get("images") or [], row["views"], strict=True):
+            still = [view for view in row["views"] if view["kind"] == "picture"]
+            for stored, view in zip(row.get("images") or [], still, strict=True):
                 found[view["id"]] = view, cv2.imdecode(np.frombuffer(stored["bytes"], np.uint8), cv2.IMREAD_GRAYSCALE)
     return list(found.values())
 
