@@ -26,7 +26,7 @@ _LABEL = (
     r"(?:referring|ordering|attending|primary\s+care|requesting|performing|reading|consulting)\s+"
     r"(?:physician|doctor|provider|md|radiologist|clinician)|physician|radiologist|sonographer|technologist|"
     r"technician|provider|consultant|attending|resident|fellow|surgeon|pathologist|operator|author|transcriptionist|"
-    rf"cc|attn|attention|next\s+of\s+kin|emergency\s+contact|contact|guardian|spouse|{_DONE_BY})"
+    rf"cc|re|regarding|copy\s+to|attn|attention|next\s+of\s+kin|emergency\s+contact|contact|guardian|spouse|{_DONE_BY})"
 )
 _KIN = (
     r"(?:wife|husband|daughter|son|mother|father|sister|brother|aunt|uncle|niece|nephew|partner|grandson|granddaughter|"
@@ -34,8 +34,13 @@ _KIN = (
 )
 _TOLD = (
     r"(?:discussed with|communicated (?:to|with)|conveyed to|notified|informed|called to|telephoned to|relayed to|"
-    r"reported to|spoke (?:to|with)|paged|phoned)"
+    r"reported to|spoke (?:to|with)|paged|phoned|called|call|contact|ask|told|accompanied by|seen by|asked by|met)"
 )
+_BEGUN = re.compile(
+    r"[ \t]+(?:was|is|has|had|reports?|reported|denies|denied|notes|noted|noticed|says|said|states|stated|came|"
+    r"presented|presents|lives|works|underwent|complains|complained|feels|felt|fell|returned|will|did|does)\b"
+)
+"""What a person does: a listed given name before it is one, even at the beginning of a sentence."""
 _ALSO_NAMES = frozenset(("April", "August", "June", "May", "March", "Small", "New", "Old", "Young", "Ward", "Fellow"))
 """Of the words that begin no name, those that do behind a title."""
 
@@ -75,7 +80,7 @@ def _by_context() -> tuple[re.Pattern[str], ...]:
             rf"(?i:\b{_LABEL})[ \t]*[:=][ \t]*(?:DR\.?[ \t]+)?({_CAPS})",
             rf"(?i:\b{_DONE_BY})[ \t]+(?:{_TITLE}\.?[ \t]+)?({_NAME})",
             rf"\b({_NAME}),[ \t]*{_DEGREE}(?!\w)",
-            rf"\b({_NAME})[ \t]+M\.?D\.?(?!\w)",
+            rf"\b({_NAME})[ \t]+(?:M\.?D\.?|R\.?N\.?|NP|FRCR|MBBS)(?!\w)",
             r"\b([A-Z][A-Za-z'’-]+\^[A-Z][A-Za-z'’-]*(?:\^[A-Za-z.'’-]*){0,3})",
             rf"\b(?:named|[Nn]ame is|I am|[Ii]nitials)[ \t]+({_NAME})",
         )
@@ -107,14 +112,16 @@ def names_in(text: str) -> Iterator[Span]:
     for pattern in (of_persons, of_callers):
         for found in pattern.finditer(text):
             words = _words(found[1])
-            if words and words[0] not in known and (words[0] in given or words[0] in family):
+            listed = bool(words) and (words[0] in given or words[0] in family)
+            of_kin = pattern is of_persons and not found[0].lower().startswith(("the ", "patient", "pt"))
+            if words and words[0] not in known and (listed or (of_kin and _is_noun(text, found.end(1)))):
                 span = _trimmed(text, *found.span(1))
                 if span is not None:
                     yield span
     for pattern in (last_first, first_last, in_capitals):
         for start, end in _overlapping(pattern, text):
             words = [word.title() if word.isupper() else word for word in _words(text[start:end])]
-            if _is_pair(words, pattern is last_first) and not _of_a_thing().match(text, end):
+            if _is_pair(words, pattern is last_first or "," in text[start:end]) and not _of_a_thing().match(text, end):
                 yield Span(start, end, "NAME")
     for found in initial.finditer(text):
         word = _words(found[1])[-1]
@@ -122,7 +129,9 @@ def names_in(text: str) -> Iterator[Span]:
             yield Span(*found.span(1), "NAME")
     for found in alone.finditer(text):
         word = re.sub(r"['’]s?$", "", found[1])
-        if (word in given or word in family) and word not in known and _stands_alone(text, found.start(), found.end()):
+        begins = word in given and _BEGUN.match(text, found.end()) is not None
+        alone_here = begins or _stands_alone(text, found.start(), found.end())
+        if (word in given or word in family) and word not in known and alone_here:
             yield Span(found.start(), found.start() + len(word), "NAME")
 
 
@@ -138,6 +147,11 @@ def _is_pair(words: list[str], last_first: bool) -> bool:
     return (first in given and first not in known - family) or (
         first in family and last in family and first not in known and last not in known
     )
+
+
+def _is_noun(text: str, end: int) -> bool:
+    """Whether a word behind "her husband" can be his name: the sentence goes on, or ends there."""
+    return _of_a_thing().match(text, end) is None
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -19,8 +19,9 @@ from medloom.schemas.marked_yaml import read_yaml
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "deidentification.md"
 NOTES = read_yaml(Path(__file__).with_name("notes.yaml").read_text("utf-8")).data
 HELD_OUT = read_yaml(Path(__file__).with_name("notes_held_out.yaml").read_text("utf-8")).data
+FRESH = read_yaml(Path(__file__).with_name("notes_fresh.yaml").read_text("utf-8")).data
 PLANTED = re.compile(r"\{([A-Z]+):([^{}]*)\}")
-TITLES = {"dr", "mr", "mrs", "ms", "prof", "nurse", "md", "rn", "the"}
+TITLES = {"dr", "professor", "mr", "mrs", "ms", "prof", "nurse", "md", "rn", "the"}
 PLAIN = "Patient {NAME:Jonathan Briggs} was seen on {DATE:3/14/2019}."
 
 
@@ -79,20 +80,19 @@ def test_what_looks_like_an_identifier_stays(note):
 
 
 def table():
-    """Markdown: kind, planted and found in each set, and what was lost of look-alikes."""
-    lines = ["| kind | planted | found | held out | found |", "|---|---|---|---|---|"]
-    counts = [measured(notes) for notes in (NOTES, HELD_OUT)]
+    """Markdown: kind, planted and found in each set; then what was lost of look-alikes."""
+    lines = ["| kind | first set | found | second set | found | third set | found |", "|---|---|---|---|---|---|---|"]
+    counts = [measured(notes) for notes in (NOTES, HELD_OUT, FRESH)]
+    rows = [(kind, [(one[0][kind], one[1][kind]) for one in counts]) for kind in KINDS]
+    rows.append(("all", [(sum(one[0].values()), sum(one[1].values())) for one in counts]))
     lines += [
-        f"| {kind} | " + " | ".join(f"{one[0][kind]} | {one[1][kind]}" for one in counts) + " |" for kind in KINDS
+        f"| {kind} | " + " | ".join(f"{there} | {found}" for there, found in pairs) + " |" for kind, pairs in rows
     ]
-    lines.append("| all | " + " | ".join(f"{sum(one[0].values())} | {sum(one[1].values())}" for one in counts) + " |")
-    for notes, name, (_, _, stray, made) in zip((NOTES, HELD_OUT), ("set", "held-out set"), counts, strict=True):
-        touched = sum(scrub(note).text != note for note in notes["surviving"])
-        lines += [
-            "",
-            f"Of {len(notes['surviving'])} sentences of the {name} that only look like it, {touched} were touched; "
-            f"{stray} other words were lost beside {made} placeholders.",
-        ]
+    alike = [*NOTES["surviving"], *HELD_OUT["surviving"]]
+    touched = sum(scrub(note).text != note for note in alike)
+    stray, made = sum(one[2] for one in counts), sum(one[3] for one in counts)
+    said = f"Of {len(alike)} sentences that only look like it, {touched} were touched; {stray} other words were lost"
+    lines += ["", f"{said} beside {made} placeholders."]
     return "\n".join(lines)
 
 
