@@ -56,7 +56,7 @@ class Deidentifier:
             "texts": tuple(self._text(one, secrets) for one in sample.texts),
             "questions": tuple(self._question(one, secrets) for one in sample.questions),
             "missing": tuple(self._path(one) for one in sample.missing),
-            "notes": tuple(self.words(one, "note") for one in sample.notes),
+            "notes": tuple(self.words(one, "note", secrets) for one in sample.notes),
         }
         for name in ("labels", "regions", "landmarks", "landmark_maps", "measured", "events"):
             rest[name] = tuple(self._pointed(one, secrets) for one in getattr(sample, name))
@@ -68,8 +68,13 @@ class Deidentifier:
             return made
         return msgspec.structs.replace(made, member=self.alias.path(made.member))
 
-    def words(self, text: str, place: str) -> str:
-        """Free text, scrubbed where the catalog says so; what was found is counted under `place`."""
+    def words(self, text: str, place: str, secrets: Secrets = ()) -> str:
+        """Free text without the source's own names of the Sample, scrubbed where the catalog says so; what was found
+        is counted under `place`."""
+        hidden = self.alias.text(text, tuple((secret, "[ID]") for secret, _ in secrets))
+        if hidden != text:
+            self.found[place, "ID"] += 1
+        text = hidden
         if self.settings.text == "keep":
             return text
         cleaned = scrub(text)
@@ -146,12 +151,12 @@ class Deidentifier:
         )
 
     def _text(self, text: Text, secrets: Secrets) -> Text:
-        body = self.words(self.alias.text(text.body, secrets), "text")
+        body = self.words(text.body, "text", secrets)
         return msgspec.structs.replace(self._pointed(text, secrets), body=body)
 
     def _question(self, question: Question, secrets: Secrets) -> Question:
         def clean(words: str) -> str:
-            return self.words(self.alias.text(words, secrets), "question")
+            return self.words(words, "question", secrets)
 
         return msgspec.structs.replace(
             self._pointed(question, secrets),

@@ -1,0 +1,121 @@
+"""Text in pixels of a Scene: masked, refused or left as the catalog says; what lies under it is not said to be seen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from medloom.converters.identity.dicom_profile import DECLARED
+from medloom.converters.pixels.picture import PicturePolicy
+from medloom.converters.pixels.raster import decode
+from medloom.schemas.card import SourceCard
+from medloom.schemas.catalog import IdentitySettings
+from medloom.schemas.sample import Media, Region, Sample
+from medloom.synthesis.origin import Origin
+from medloom.synthesis.scenes import scenes_of
+from medloom.synthesis.vocabulary import load_vocabulary
+
+NAME = "WINTERBOTTOM, ADA 1951-04-17"
+
+
+def card(**more) -> SourceCard:
+    return SourceCard.model_validate(
+        {
+            "source": "films", "title": "t", "licence": "CC0-1.0", "citation": "c", "modality": "xray",
+            "converter": "coco", "patient": "unknown", "verified": "layout", "labels": {"nodule": "lung_nodule"},
+            **more,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    noise = np.random.default_rng(3).normal(70, 15, (400, 560)).clip(0, 255).astype(np.uint8)
+    plain = cv2.GaussianBlur(noise, (0, 0), 2)
+    named = plain.copy()
+    cv2.putText(named, NAME, (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 250, 1, cv2.LINE_AA)
+    cv2.putText(named, "R", (510, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 250, 2, cv2.LINE_AA)
+    for name, picture in (("plain", plain), ("named", named)):
+        cv2.imwrite(str(folder / f"{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return folder
+
+
+def made_of(root, name="named", settings=None, policy=None, card=card(), notes=()):
+    boxes = {"under": (20.0, 12.0, 200.0, 34.0), "clear": (200.0, 200.0, 300.0, 300.0)}
+    regions = tuple(Region(kind="box", pointer=f"a.json#{key}", name="nodule", box=box) for key, box in boxes.items())
+    sample = Sample(
+        key=name, patient=None, split=None, media=(Media(files=(f"{name}.jpg",)),), regions=regions,
+        complete_regions=("nodule",), notes=notes,
+    )  # fmt: skip
+    origin = Origin(card=card, root=root, vocabulary=load_vocabulary(), identity=settings or IdentitySettings(),
+                    pictures=policy or PicturePolicy())  # fmt: skip
+    return scenes_of(sample, origin)
+
+
+def test_a_name_is_blackened_and_the_view_says_where(root):
+    made = made_of(root)
+    (scene,) = made.scenes
+    view = scene.view
+    assert not view.passthrough and view.derivation.reencoded == "png" and view.derivation.masked
+    stored = decode(made.pictures[view.sha256])
+    for box in view.derivation.masked:
+        x0, y0, x1, y1 = (int(edge) for edge in box)
+        assert not stored[y0:y1, x0:x1].any()
+    assert stored[30:60, 510:540].max() > 200, "the side mark stays"
+    assert made.found["pixels", "TEXT"] >= 1
+
+
+def test_what_lies_under_black_is_refused_and_nothing_counts_as_complete(root):
+    made = made_of(root)
+    (scene,) = made.scenes
+    assert [one.fact.pointer for one in scene.instances] == ["a.json#clear"]
+    assert [(row.reason, row.part) for row in made.refused] == [("region_under_mask", True)]
+    assert scene.complete == frozenset()
+    untouched = made_of(root, "plain").scenes[0]
+    assert len(untouched.instances) == 2 and untouched.complete == {"lung_nodule"}
+
+
+def test_boxes_are_in_stored_pixels_after_resizing(root):
+    made = made_of(root, policy=PicturePolicy(short_side=300))
+    (scene,) = made.scenes
+    view = scene.view
+    assert (view.width, view.height) == (420, 300)
+    assert view.derivation.scale == pytest.approx((0.75, 0.75))
+    right = max(box[2] for box in view.derivation.masked)
+    assert 200 < right <= 420
+    assert [one.fact.pointer for one in scene.instances] == ["a.json#clear"]
+
+
+def test_the_catalog_may_want_such_pictures_quarantined(root):
+    made = made_of(root, settings=IdentitySettings(burned_in="quarantine"))
+    assert not made.scenes
+    assert [row.reason for row in made.refused] == ["burned_in_text"]
+    assert "WINTERBOTTOM" not in str(made.refused)
+    assert made_of(root, "plain", IdentitySettings(burned_in="quarantine")).scenes
+
+
+@pytest.mark.parametrize(
+    "settings,more",
+    [
+        (IdentitySettings(burned_in="keep"), {}),
+        (IdentitySettings(options=()), {}),
+        (IdentitySettings(), {"modality": "dermoscopy"}),
+        (IdentitySettings(), {"phantom": True}),
+    ],
+    ids=("keep", "without the option", "not a modality that carries text", "phantom"),
+)
+def test_where_nobody_looks_bytes_pass_through(root, settings, more):
+    (scene,) = made_of(root, settings=settings, card=card(**more)).scenes
+    assert scene.view.passthrough and not scene.view.derivation.masked
+
+
+def test_a_file_that_says_so_itself_is_looked_at_whatever_its_modality(root):
+    (scene,) = made_of(root, card=card(modality="dermoscopy"), notes=(DECLARED,)).scenes
+    assert scene.view.derivation.masked
+
+
+def test_pictures_without_text_pass_as_they_are(root):
+    made = made_of(root, "plain")
+    assert made.scenes[0].view.passthrough and not made.found
