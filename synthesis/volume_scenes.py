@@ -22,6 +22,7 @@ from medloom.schemas.sample import Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.array_scene import array_labels, exact
 from medloom.synthesis.burned_in import without_text
+from medloom.synthesis.dicom_regions import dicom_regions
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.media_volume import read_volume
 from medloom.synthesis.picture_regions import Canvas, instance_of
@@ -95,7 +96,10 @@ def _masks(
         if region.media != media.key:
             continue
         try:
-            yield from _of_region(region, volume, stage)
+            if region.kind in ("dicom_seg", "rtstruct"):
+                yield from dicom_regions(region, volume, stage, made, lost)
+            else:
+                yield from _of_region(region, volume, stage)
         except BadInput as bad:
             lost.update([region.name] if region.name is not None else [name.name for name in region.names])
             made.refused.append(refusal(stage.sample, bad, region.file, part=True))

@@ -149,7 +149,7 @@ class AvClip:
         decoded: Any = container.decode(stream)
         at = -1  # the last frame that was decoded
         for index in wanted:
-            key = int(keys[max(0, np.searchsorted(keys, index, side="right") - 1)])
+            key = int(keys[max(0, int(np.searchsorted(keys, index, side="right")) - 1)])
             if key > at + 1 and self._seeks:
                 container.seek(self._pts[key], stream=stream, backward=True)
                 decoded = container.decode(stream)

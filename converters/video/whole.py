@@ -67,6 +67,7 @@ def _encoded(clip: Clip) -> bytes:
     import av
     import cv2
     import numpy as np
+    from numpy.typing import NDArray
 
     sink = io.BytesIO()
     with _written(sink) as target:
@@ -79,7 +80,8 @@ def _encoded(clip: Clip) -> bytes:
         for index, array in clip.frames(range(len(clip.times))):
             # OpenCV's colours, not swscale's, whose last bits depend on where the picture lies in memory
             even = np.ascontiguousarray(array[: stream.height, : stream.width])
-            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+            planes: NDArray[np.uint8] = np.asarray(cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420), np.uint8)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts = round((clip.times[index] - clip.times[0]) * TICKS)
             frame.time_base = Fraction(1, TICKS)
             target.mux(stream.encode(frame))

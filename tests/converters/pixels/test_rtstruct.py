@@ -1,0 +1,88 @@
+"""RTSTRUCT contours: the same structure as its NIfTI mask, holes, and references to what isn't there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import dcmread
+
+from medloom.converters.pixels.dicom_series import read_series
+from medloom.converters.pixels.rtstruct import inside_polygons, read_rtstruct
+from medloom.converters.pixels.volume import read_nifti
+from medloom.schemas.errors import BadInput
+
+LEAST_DICE = {"CT": 0.98, "PET": 0.95, "MR_T1": 0.97}
+
+
+@pytest.mark.parametrize("modality", sorted(LEAST_DICE))
+def test_contours_are_their_nifti_mask(modality: str, data_dir: Path) -> None:
+    folder = data_dir / "sts_002" / "STS_002" / modality
+    volume = read_series(sorted((folder / "dicom" / "image").glob("*.dcm")))
+    path = folder / "dicom" / "mask" / "RS.dcm"
+    number = int(dcmread(path).StructureSetROISequence[0].ROINumber)
+    with pytest.raises(BadInput, match="aren't here"):  # the images were written anew: their UIDs are others
+        read_rtstruct(path, volume, number)
+    roi = read_rtstruct(path, volume, number, by_place=True)
+    truth = read_nifti(folder / "nifti" / "mask" / "mask.nii.gz")
+    voxels = np.argwhere(truth.data > 0)
+    ras = (truth.affine @ np.c_[voxels, np.ones(len(voxels))].T)[:3]
+    here = np.rint((np.linalg.inv(volume.affine) @ np.r_[ras, np.ones((1, len(voxels)))])[:3]).astype(int).T
+    grid = np.zeros(volume.shape, bool)
+    within = ((here >= 0) & (here < volume.shape)).all(axis=1)
+    grid[tuple(here[within].T)] = True
+    dice = 2 * (grid & roi.mask).sum() / (grid.sum() + roi.mask.sum())
+    print(f"{modality}: Dice {dice:.4f}, {int(roi.mask.sum())} voxels")
+    assert dice >= LEAST_DICE[modality]
+
+
+@pytest.mark.parametrize(
+    ("rt", "image"),
+    [
+        ("rt-utils/mock_data/invalid_reference_rt.dcm", "rt-utils/mock_data/ct_1.dcm"),
+        ("rt-utils/mock_data/non_existent_reference_rt.dcm", "rt-utils/mock_data/ct_1.dcm"),
+        ("dicompyler-core/example_data/rtss.dcm", "dicompyler-core/example_data/ct.0.dcm"),
+        ("rt-utils/empty/dummy_rt.dcm", "rt-utils/mock_data/ct_1.dcm"),
+    ],
+)
+def test_references_to_what_isnt_here_are_refused(rt: str, image: str, data_dir: Path) -> None:
+    volume = read_series([data_dir / "rt_small" / image])
+    path = data_dir / "rt_small" / rt
+    rois = [int(item.ROINumber) for item in dcmread(path, force=True).get("StructureSetROISequence") or ()]
+    for number in rois or [1]:
+        with pytest.raises(BadInput) as caught:
+            read_rtstruct(path, volume, number)
+        assert caught.value.reason in ("unknown_series", "missing_slices", "no_contour", "not_an_rtstruct")
+
+
+def _circle(radius: float, i: float = 20.0, j: float = 15.0) -> np.ndarray:
+    turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    return np.c_[i + radius * np.cos(turn), j + radius * np.sin(turn)]
+
+
+def test_a_circle_has_its_area_and_a_nested_one_is_a_hole() -> None:
+    full = inside_polygons([_circle(10.3)], (40, 30))
+    ring = inside_polygons([_circle(10.3), _circle(4.2)], (40, 30))
+    assert full.sum() == pytest.approx(np.pi * 10.3**2, rel=0.03)
+    assert ring.sum() == full.sum() - inside_polygons([_circle(4.2)], (40, 30)).sum()
+    assert full[20, 15] and not ring[20, 15]
+
+
+def test_a_keyhole_is_a_ring_too() -> None:
+    outer, inner = _circle(10.3), _circle(4.2)[::-1]
+    keyhole = np.r_[outer, outer[:1], inner[-1:], inner, inner[:1], outer[:1]]
+    ring = inside_polygons([outer, inner], (40, 30))
+    assert (inside_polygons([keyhole], (40, 30)) != ring).sum() <= 2
+
+
+@given(st.integers(0, 8), st.integers(0, 6), st.integers(9, 18), st.integers(7, 12))
+def test_a_box_holds_the_centres_within_it(i0: int, j0: int, i1: int, j1: int) -> None:
+    box = np.array([[i0 - 0.5, j0 - 0.5], [i1 - 0.5, j0 - 0.5], [i1 - 0.5, j1 - 0.5], [i0 - 0.5, j1 - 0.5]])
+    found = inside_polygons([box], (20, 14))
+    expected = np.zeros((20, 14), bool)
+    expected[i0:i1, j0:j1] = True
+    assert np.array_equal(found, expected)
+    assert np.array_equal(inside_polygons([box[::-1]], (20, 14)), expected)
