@@ -23,7 +23,10 @@ def lineage_schema() -> pa.Schema:
     """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `reason` is null where kept."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
-    fields += [pa.field("views", pa.list_(pa.string())), *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW)]
+    fields += [
+        pa.field("views", pa.list_(pa.string())),
+        *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW),
+    ]
     fields += [pa.field(name, pa.string()) for name in ("model", "split", "filter", "reason")]
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
 
