@@ -35,7 +35,8 @@ def card(ids: str = "identifying") -> SourceCard:
     return SourceCard.model_validate(
         {
             "source": "ward", "title": "t", "licence": "CC0-1.0", "citation": "c", "modality": "ct",
-            "converter": "csv_labels", "params": {"tables": ["images/labels.csv"], "folder": "images"}, "patient": "unknown", 
+            "converter": "csv_labels", "params": {"tables": ["images/labels.csv"], "folder": "images"},
+            "patient": "unknown",
             "patient_ids": ids,
             "labels": {"mass": "mass"}, "verified": "layout",
         }
