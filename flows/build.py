@@ -303,11 +303,11 @@ def _versioned_filters(resolved: Resolved) -> tuple[FilterSpec, ...]:
 
 
 def words_digest() -> str:
-    """Digest of every template and of the vocabulary: another wording is another corpus."""
+    """Digest of every template, of the vocabulary, and of what is scrubbed: another wording is another corpus."""
     from importlib.resources import files
 
     found = []
-    for package in ("medloom.synthesis.templates", "medloom.catalogs.vocab"):
+    for package in ("medloom.synthesis.templates", "medloom.catalogs.vocab", "medloom.converters.identity"):
         folder = files(package)
         found += sorted(
             (item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".yaml")

@@ -26,6 +26,8 @@ CODECS = (
     "isal",
     "pylibjpeg-openjpeg",
     "nibabel",
+    "rapidocr",
+    "onnxruntime",
 )
 """Packages of which another version may give other bytes; the lock names them."""
 
