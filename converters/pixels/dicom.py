@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.dicom_file import attribute, frame_count, has_pixels, numbers, read_dicom
+from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.dicom_geometry import orientation, spacing_mm, to_patient
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.converters.pixels.window import Window, apply_window, choose_window
@@ -85,6 +86,7 @@ def _decode(dataset: Any, frame: int | None) -> Values:
         raise BadInput("undecodable", f"a picture of {rows} rows and {columns} columns")
     if rows * columns > MAX_PIXELS:
         raise BadInput("decompression_bomb", f"{columns} × {rows} pixels, at most {MAX_PIXELS} are read")
+    check_frames(dataset, None if frame is None else [frame])
     try:
         return np.asarray(pixel_array(dataset, index=frame))
     except Exception as error:  # each decoder has its own ways to fail

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers
+from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.schemas.errors import BadInput
 
@@ -41,6 +42,7 @@ def frames_of(dataset: Any, wanted: Sequence[int] | None = None) -> Iterator[Val
 def _decoded(dataset: Any, wanted: list[int]) -> Iterator[Values]:
     from pydicom.pixels.utils import iter_pixels, pixel_array
 
+    check_frames(dataset, wanted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ def read_dicom(source: Path | bytes, pixels: bool = True, header_only: bool = Fa
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
+    _take_broken_values()
+
     def read(force: bool) -> FileDataset:
         where: Any = io.BytesIO(source) if isinstance(source, bytes) else source
         defer = None if pixels or isinstance(source, bytes) else 4096
@@ -46,6 +49,26 @@ def read_dicom(source: Path | bytes, pixels: bool = True, header_only: bool = Fa
         except Exception as error:  # pydicom raises almost anything on broken elements
             raise BadInput("not_dicom", f"{type(error).__name__}: {error}") from None
     return found
+
+
+@cache
+def _take_broken_values() -> None:
+    """A value that can't be read as its VR says is raw bytes to whoever asks for it, and a broken sequence is empty.
+
+    pydicom would raise, and something else for each fault, wherever an attribute is first looked at.
+    """
+    from pydicom import hooks
+    from pydicom.sequence import Sequence
+    from pydicom.valuerep import VR
+
+    def value(raw: Any, data: dict[str, Any], **more: Any) -> None:
+        try:
+            hooks.raw_element_value(raw, data, **more)
+        except Exception:
+            sequence = data["VR"] == VR.SQ
+            data["VR"], data["value"] = (VR.SQ, Sequence()) if sequence else (VR.UN, raw.value)
+
+    hooks.hooks.register_callback("raw_element_value", value)
 
 
 def _forced(read: Any) -> FileDataset:

@@ -1,0 +1,70 @@
+"""The headers of compressed DICOM frames, held against the data set before a decoder sees them.
+
+Decoders are not equal to every header: GDCM's JPEG codec ends the process where a frame disagrees with its data set,
+and pydicom's search for the code stream in a JP2 wrapper never ends at a box of no length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from medloom.converters.pixels.header import probe
+from medloom.schemas.errors import BadInput
+
+_JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
+_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+
+
+def check_frames(dataset: Any, wanted: Sequence[int] | None) -> None:
+    """Looks at the headers of the frames of these numbers (None: all). Other syntaxes than JPEG and JPEG 2000 pass.
+
+    Raises BadInput: ``corrupt``, ``truncated``, ``decompression_bomb``.
+    """
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax not in _JPEG and syntax not in _JPEG_2000:
+        return
+    for frame in _frames(dataset, wanted):
+        if syntax in _JPEG:
+            _check_jpeg(frame, dataset)
+        elif frame.startswith(_JP2_SIGNATURE):
+            _check_boxes(frame)
+
+
+def _frames(dataset: Any, wanted: Sequence[int] | None) -> list[bytes]:
+    from pydicom.encaps import generate_frames, get_frame
+
+    try:
+        count = int(dataset.get("NumberOfFrames") or 1)
+        data = dataset.PixelData
+        if wanted is None:
+            return list(generate_frames(data, number_of_frames=count))
+        return [get_frame(data, number, number_of_frames=count) for number in wanted]
+    except Exception as error:  # as the decoders would find, each in its own way
+        raise BadInput("corrupt", f"frames: {type(error).__name__}: {error}") from None
+
+
+def _check_jpeg(frame: bytes, dataset: Any) -> None:
+    if frame[:2] != b"\xff\xd8":
+        raise BadInput("corrupt", f"a JPEG frame that begins with {frame[:4]!r}")
+    info = probe(frame)
+    stated = (dataset.get("Columns"), dataset.get("Rows"), dataset.get("SamplesPerPixel"))
+    if (info.width, info.height, info.channels) != stated:
+        found = f"{info.width} × {info.height} of {info.channels} samples"
+        raise BadInput(
+            "corrupt", f"a JPEG frame of {found}, the data set says {stated[0]} × {stated[1]} of {stated[2]}"
+        )
+
+
+def _check_boxes(frame: bytes) -> None:
+    """The boxes before the code stream of a JP2 wrapper (ISO/IEC 15444-1, annex I), which should not be there."""
+    at = 12
+    while at + 8 <= len(frame):
+        size = int.from_bytes(frame[at : at + 4], "big")
+        if frame[at + 4 : at + 8] == b"jp2c":
+            return
+        if size < 8:
+            raise BadInput("corrupt", f"JP2: a box of {size} bytes")
+        at += size
+    raise BadInput("truncated", f"JP2 of {len(frame)} bytes without a code stream")
