@@ -41,7 +41,8 @@ def build(catalog: Path, out: Path, workers: int, **more: object) -> subprocess.
 
 
 def tree(out: Path) -> dict[str, str]:
-    files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "index.html")
+    """Every file but the report, which tells of the run."""
+    files = sorted(path for path in out.rglob("*") if path.is_file() and "report" not in path.parts)
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
