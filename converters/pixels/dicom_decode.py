@@ -69,7 +69,7 @@ def _plain(dataset: Any, rows: int, columns: int) -> Values | None:
         or not 1 <= stored <= bits
         or dataset.get("HighBit") != stored - 1
         or dataset.get("PixelRepresentation") not in (0, 1)
-        or "PixelData" not in dataset
+        or not isinstance(dataset.get("PixelData"), bytes)
     ):
         return None
     data = dataset.PixelData

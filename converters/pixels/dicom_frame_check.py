@@ -49,12 +49,26 @@ def _check_jpeg(frame: bytes, dataset: Any) -> None:
     if frame[:2] != b"\xff\xd8":
         raise BadInput("corrupt", f"a JPEG frame that begins with {frame[:4]!r}")
     info = probe(frame)
+    _check_markers(frame, info.scan)
     stated = (dataset.get("Columns"), dataset.get("Rows"), dataset.get("SamplesPerPixel"))
     if (info.width, info.height, info.channels) != stated:
         found = f"{info.width} × {info.height} of {info.channels} samples"
         raise BadInput(
             "corrupt", f"a JPEG frame of {found}, the data set says {stated[0]} × {stated[1]} of {stated[2]}"
         )
+
+
+def _check_markers(frame: bytes, end: int) -> None:
+    """Every segment before the scan has a marker that means something (ITU-T T.81, table B.1)."""
+    at = 2
+    while at + 4 <= end:
+        marker = frame[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker < 0xC0:
+            raise BadInput("corrupt", f"JPEG: marker {marker:#04x} at byte {at}")
+        at += 2 + (frame[at + 2] << 8 | frame[at + 3])
 
 
 def _check_boxes(frame: bytes) -> None:
