@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -17,6 +17,9 @@ from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.converters.pixels.window import Window, apply_window, choose_window
 from medloom.schemas.card import WindowChoice
 from medloom.schemas.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
 
 Values = NDArray[Any]
 
@@ -39,9 +42,10 @@ class DicomPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(
-    source: Path | bytes, frame: int = 0, window: WindowChoice | None = None
+    source: Path | bytes | FileDataset, frame: int = 0, window: WindowChoice | None = None
 ) -> tuple[NDArray[np.uint8], DicomPicture]:
-    """One frame (from 0) as H×W grey or H×W×3 RGB uint8, as stored in the file: not turned, not resized.
+    """One frame (from 0) as H×W grey or H×W×3 RGB uint8, as stored in the file: not turned, not resized. A `source`
+    that is read already gives several frames for one reading.
 
     Grey: modality LUT or rescale; `window` where it is given and the picture is CT; else the VOI LUT, else the first
     window that the file states; else for CT the preset of the body part; else all of 8 bits, or the
@@ -50,7 +54,7 @@ def render(
     Raises BadInput: ``not_dicom``, ``truncated``, ``no_pixels``, ``no_frame``, ``decompression_bomb``,
     ``undecodable``, ``unsupported_pixels``.
     """
-    dataset = read_dicom(source)
+    dataset = read_dicom(source) if isinstance(source, Path | bytes) else source
     if not has_pixels(dataset):
         raise BadInput("no_pixels", f"{dataset.get('Modality') or 'the object'} holds no pixels")
     frames = frame_count(dataset)
