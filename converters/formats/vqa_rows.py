@@ -227,6 +227,6 @@ def _decoded(data: bytes) -> Any:
     try:
         content = json.loads(data, parse_constant=lambda _: None)
         msgspec.msgpack.encode(content)  # half a surrogate pair is no text, and could never be written
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, OverflowError) as error:
         raise BadInput("not_json", str(error)) from None
     return content

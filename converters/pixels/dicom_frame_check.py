@@ -20,7 +20,7 @@ _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 def check_frames(dataset: Any, wanted: Sequence[int] | None) -> None:
     """Looks at the headers of the frames of these numbers (None: all). Other syntaxes than JPEG and JPEG 2000 pass.
 
-    Raises BadInput: ``corrupt``, ``truncated``, ``decompression_bomb``.
+    Raises BadInput: ``corrupt``, ``truncated``, ``decompression_bomb``, ``unsupported_pixels``.
     """
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax not in _JPEG and syntax not in _JPEG_2000:
@@ -56,6 +56,10 @@ def _check_jpeg(frame: bytes, dataset: Any) -> None:
         raise BadInput(
             "corrupt", f"a JPEG frame of {found}, the data set says {stated[0]} × {stated[1]} of {stated[2]}"
         )
+
+    bits = (dataset.get("BitsAllocated"), dataset.get("BitsStored"))
+    if info.channels == 3 and bits[0] != bits[1]:
+        raise BadInput("unsupported_pixels", f"colour JPEG of {bits[1]} bits in {bits[0]}")
 
 
 def _check_markers(frame: bytes, end: int) -> None:

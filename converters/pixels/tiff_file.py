@@ -109,8 +109,9 @@ class TiffPlane:
     def _decoded(self, index: int) -> NDArray[Any] | None:
         """The pixels (H×W×C) of a segment; None where the file has none."""
         page, key = self._page, self._key
-        if index >= len(page.dataoffsets):
-            raise BadInput("truncated", f"TIFF with {len(page.dataoffsets)} segments, number {index} is missing")
+        segments = min(len(page.dataoffsets), len(page.databytecounts))
+        if index >= segments:
+            raise BadInput("truncated", f"TIFF with {segments} segments, number {index} is missing")
         offset, count = int(page.dataoffsets[index]), int(page.databytecounts[index])
         if not count:
             return None
