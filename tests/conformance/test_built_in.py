@@ -29,6 +29,7 @@ SHIPPED = {
     "openi": ("openi_reports", "real:openi_reports"),
     "vqa_table": ("vqa_med_2019", "real:vqa_json_noimages/VQA-Med-2019"),
     "npz": ("pneumoniamnist", "arrays"),
+    "clips": ("pocus_lus", "real:pocus_lus"),
 }
 """By converter: a card that ships, and a folder of the clinic, of the real data, or written below."""
 ONE_HOT = ["Nodule", "Effusion", "Cardiomegaly", "Consolidation", "Pneumothorax"]

@@ -16,6 +16,7 @@ from medloom.schemas.sample import Refusal, Sample
 CARDS = Path(__file__).parents[3] / "catalogs/sources"
 NAMES = sorted(path.stem for path in CARDS.glob("*.yaml"))
 PLACES = {
+    "totalseg_dicom": "totalseg_ref", "open_ms_long": "open_ms_long_p12",
     "totalseg_ct": "totalseg_ref", "totalseg_ct_classes": "totalseg_ref", "totalseg_mr": "totalseg_ref",
     "sct_spinal_cord": "sct_testing", "phantom_ct": "ct_msd", "phantom_mr": "mr_per_class", "phantom_xray": "xray_coco",
     "phantom_skin": "derm_class_folders", "phantom_nuclei": "cells_masks", "phantom_smears": "cells_colour",
