@@ -131,8 +131,9 @@ class SourceCard(_Part):
     components: Literal["objects", "pieces"] = "pieces"
     """What the connected components of a mask are where it doesn't show one object: objects of their own, which may be
     counted, or pieces of which several may belong to one object."""
-    labels_of: Literal["picture", "patient"] = "picture"
-    """Whether labels say what the picture shows, or are the patient's diagnosis, which the picture need not show."""
+    labels_of: Literal["picture", "frame", "patient"] = "picture"
+    """Whether labels say what the picture shows (of a clip: what it shows at some time; ``frame``: what each of its
+    frames shows), or are the patient's diagnosis, which the picture need not show."""
     """Components below are no objects."""
     orientation: Literal["radiological"] | None = None
     """``radiological`` where its author states that frontal projections outside DICOM show the patient's right on the

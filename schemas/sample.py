@@ -26,9 +26,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     `role` tells the contrast, channel or view where one Sample has several ("t2", "lateral"). `member` names one array
     of a container file (an ``.npz`` array, an HDF5 dataset, a series and level of a TIFF as ``0/2``). `frame` picks one
     frame, one item along the first axis of an array, or the 3D volume of a 4D file. `rate` is that of a clip whose
-    frames are files, in frames per second. `crop` is half-open xyxy in whole native pixels: a tile of a picture too big
-    to be shown. `size` is the (width, height) that the annotation states: it tells a wrong picture from the right one,
-    and whether boxes were drawn before or after the EXIF rotation.
+    frames are files, in frames per second; `times` are the seconds of each where they aren't evenly spaced. `crop` is
+    half-open xyxy in whole native pixels: a tile of a picture too big to be shown. `size` is the (width, height) that
+    the annotation states: it tells a wrong picture from the right one, and whether boxes were drawn before or after the
+    EXIF rotation.
     """
 
     key: str = "image"
@@ -38,6 +39,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     member: str | None = None
     frame: int | None = None
     rate: float | None = None
+    times: tuple[float, ...] = ()
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
 

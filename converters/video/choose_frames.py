@@ -7,23 +7,27 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from medloom.converters.video.clip import Clip, Frame
 from medloom.schemas.catalog import FramePolicy
 from medloom.schemas.sample import Event
 
 LOOKS = 256
-"""At most so many frames are looked at for scene changes."""
-SIDE = 32
+"""At most so many frames, evenly spaced, are looked at for changes of scene."""
+SIDE, CELLS, LEVELS = 64, 2, 16
+"""A frame is reduced to `SIDE` pixels; its histograms are of `CELLS` × `CELLS` parts and `LEVELS` of each colour."""
 
 
-def choose_frames(clip: Clip, policy: FramePolicy, events: Sequence[Event] = ()) -> list[int]:
-    """At most `per_clip` frames, ascending.
+def choose_frames(
+    clip: Clip, policy: FramePolicy, events: Sequence[Event] = (), marked: Sequence[int] = ()
+) -> list[int]:
+    """At most `per_clip` frames, ascending. `marked` are those that regions were drawn on.
 
     ``even``: at the centres of equal parts of the clip's frames; ``fps``: the frame shown at every 1/`fps` seconds from
-    the start; ``key_frames``: evenly of those that the container marks; ``scene_change``: the first, and those that
-    differ most from the frame looked at before; ``events``: start, middle and end of each. A policy that finds nothing
-    (no key frames, no events) falls back to ``even``.
+    the first on; ``key_frames``: evenly of those that the container marks; ``scene_change``: the first frame, and those
+    that begin what differs most from before, apart from each other; ``events``: start, middle and end of each, and the
+    marked frames. A policy that finds nothing (no key frames, no events) falls back to ``even``.
     """
     count, most = len(clip.times), policy.per_clip
     if policy.policy == "fps":
@@ -32,8 +36,9 @@ def choose_frames(clip: Clip, policy: FramePolicy, events: Sequence[Event] = ())
         return _evenly(list(clip.keys), most)
     if policy.policy == "scene_change" and count > most:
         return _changes(clip, most)
-    if policy.policy == "events" and events:
-        return _evenly(sorted({frame for event in events for frame in _around(clip, event)}), most)
+    if policy.policy == "events" and (events or marked):
+        around = {frame for event in events for frame in _around(clip, event)}
+        return _evenly(sorted(around | {index for index in marked if 0 <= index < count}), most)
     return _evenly(list(range(count)), most)
 
 
@@ -49,8 +54,9 @@ def _evenly(items: list[int], most: int) -> list[int]:
 
 
 def _sampled(clip: Clip, fps: float) -> list[int]:
-    start, steps = clip.times[0], int(np.floor(clip.duration_s * fps - 1e-9)) + 1
-    return sorted({frame_at(clip, start + step / fps) for step in range(max(1, steps))})
+    first = clip.times[0]
+    steps = int(np.floor((clip.duration_s - first) * fps - 1e-9)) + 1
+    return sorted({frame_at(clip, first + step / fps) for step in range(max(1, steps))})
 
 
 def _around(clip: Clip, event: Event) -> list[int]:
@@ -59,14 +65,26 @@ def _around(clip: Clip, event: Event) -> list[int]:
 
 
 def _changes(clip: Clip, most: int) -> list[int]:
-    """Mean absolute difference of small grey copies; of equal changes the earlier counts."""
-    looked = _evenly(list(range(len(clip.times))), LOOKS)
-    small = [(index, _reduced(frame)) for index, frame in clip.frames(looked)]
-    gaps = [float(np.abs(after - before).mean()) for (_, before), (_, after) in pairwise(small)]
-    order = np.lexsort((np.arange(len(gaps)), -np.asarray(gaps)))[: most - 1]
-    return sorted({small[0][0], *(small[int(place) + 1][0] for place in order)})
+    """The sum of absolute differences of histograms; of equal changes the earlier counts. Two chosen frames lie at
+    least half of an equal share of the clip apart, so that a slow fade is one change.
+    """
+    looked = [(index, _histogram(frame)) for index, frame in clip.frames(_evenly(list(range(len(clip.times))), LOOKS))]
+    gaps = np.array([float(np.abs(after - before).sum()) for (_, before), (_, after) in pairwise(looked)])
+    apart = max(1, len(looked) // (2 * most))
+    chosen = [0]
+    for place in np.lexsort((np.arange(len(gaps)), -gaps)) + 1:
+        if len(chosen) < most and all(abs(int(place) - other) >= apart for other in chosen):
+            chosen.append(int(place))
+    return sorted(looked[place][0] for place in chosen)
 
 
-def _reduced(frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
+def _histogram(frame: Frame) -> NDArray[np.float32]:
+    small = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    part = SIDE // CELLS
+    found = [
+        cv2.calcHist([small[y : y + part, x : x + part]], [channel], None, [LEVELS], (0, 256)).ravel()
+        for y in range(0, SIDE, part)
+        for x in range(0, SIDE, part)
+        for channel in range(3)
+    ]
+    return np.asarray(np.concatenate(found), np.float32)
