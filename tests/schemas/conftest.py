@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from medloom.schemas.record import Record, Verdict
 from medloom.schemas.sample import Refusal, Sample
 from medloom.schemas.view import View
+from medloom.synthesis.brief import Brief
 
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     # Whatever UTF-8 can hold, with the letters that break naive code drawn often; lone surrogates it can't.
@@ -46,5 +47,5 @@ def model(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     )
 
 
-for kind in (Sample, View, Record, Verdict, Refusal):
+for kind in (Sample, View, Record, Verdict, Refusal, Brief):
     st.register_type_strategy(kind, model(kind))

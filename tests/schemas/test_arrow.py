@@ -19,8 +19,9 @@ from medloom.schemas.catalog import Catalog
 from medloom.schemas.record import Record, Turn, Verdict
 from medloom.schemas.sample import Refusal, Sample
 from medloom.schemas.view import View
+from medloom.synthesis.brief import Brief
 
-STRUCTS: list[type[msgspec.Struct]] = [Sample, View, Record, Verdict, Refusal]
+STRUCTS: list[type[msgspec.Struct]] = [Sample, View, Record, Verdict, Refusal, Brief]
 NAMED = pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 VERDICT = Verdict(record="r", filter="text", keep=False, reason="empty", score=0.5)
