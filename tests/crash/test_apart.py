@@ -49,7 +49,7 @@ def build(outside, data_dir: Path, tmp_path: Path):
 
 def test_on_ray_only_the_culprits_are_lost(build, keys: list[str], tmp_path: Path) -> None:
     hazard = {"segfault": [keys[1]], "leave": [keys[4]], "hang": [keys[9]], "eat": [keys[15]]}
-    done = build(hazard, 2, "corpus", seconds=6)
+    done = build(hazard, 2, "corpus", seconds=20)
     assert done.returncode == 0, done.stderr
     lost = pl.read_parquet(tmp_path / "corpus" / "quarantine.parquet")
     told = {row["unit"]: row for row in lost.iter_rows(named=True)}
