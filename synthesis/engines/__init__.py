@@ -1,1 +1,1 @@
-"""Engines: who answers requests."""
+"""Engines: who answers requests. One interface, whoever stands behind it."""

@@ -6,9 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from medloom.schemas.identity import digest
+
+Finish = Literal["stop", "length", "refused", "failed"]
+Ear = Literal["writer", "judge"]
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a chat. `pictures` are the SHA-256 of stored pictures that it shows, in order."""
+    """One message of a chat. `pictures` are the SHA-256 of stored pictures that it shows, in order, before its text."""
 
     role: Literal["system", "user", "assistant"]
     text: str
@@ -16,7 +21,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """How the answer is drawn."""
+    """How the answer is drawn. `seed` goes to the engine as it is: a digest of what it is about, never a clock."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -26,21 +31,36 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `prompt` and `version` name the prompt file; `schema` is canonical JSON text."""
+    """One request. `prompt` and `version` name the prompt file; `schema` is canonical JSON text.
+
+    `to` says whom it is for: the catalog's engine, or the second one that judges what the first has written.
+    """
 
     prompt: str
     version: str
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     schema: str | None = None
+    to: Ear = "writer"
+
+    def key(self, model: str, revision: str) -> str:
+        """Digest of everything that the answer depends on: what has been answered under a key is never asked again."""
+        return digest(
+            "request", model, revision, self.prompt, self.version, self.messages, self.sampling, self.schema
+        )  # fmt: skip
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back. `reason` says why where `finish` is neither stop nor length."""
+    """What came back, under its request's key.
+
+    `finish`: ``stop`` by itself; ``length`` cut off at `max_tokens`; ``refused`` by the model or its provider;
+    ``failed`` where no answer could be had. `reason` says why in the last two, as a short snake_case code. Tokens are
+    as the engine counts them; `cached_tokens` are those of the prompt that its prefix cache had.
+    """
 
     key: str
     text: str
-    finish: Literal["stop", "length", "refused", "failed"] = "stop"
+    finish: Finish = "stop"
     reason: str | None = None
     prompt_tokens: int = 0
     generated_tokens: int = 0
