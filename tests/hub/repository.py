@@ -22,7 +22,7 @@ class HubError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a tree: its git blob id (of the pointer, where the bytes are an LFS object), and the object's SHA-256."""
+    """A file of a tree: its git blob id (of an LFS object's pointer), and the object's SHA-256."""
 
     size: int
     oid: str

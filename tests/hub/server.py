@@ -241,7 +241,7 @@ class Hub:
             siblings.append(one)
         return JSONResponse({"_id": git_oid(repo.name.encode()), "id": repo.name, "author": repo.name.split("/")[0],
                              "sha": at.sha, "lastModified": at.when, "private": repo.private, "gated": repo.gated,
-                             "disabled": False, "tags": [], "downloads": 0, "likes": 0, "siblings": siblings})  # fmt: skip
+                             "disabled": False, "tags": [], "siblings": siblings})  # fmt: skip
 
     async def tree(self, request: Request) -> Response:
         repo = self.repo(request)

@@ -12,7 +12,8 @@ from huggingface_hub import CommitOperationAdd, HfApi
 api, folder = HfApi(), pathlib.Path(sys.argv[1])
 api.create_repo("org/set", repo_type="dataset", exist_ok=True)
 head = api.repo_info("org/set", repo_type="dataset").sha
-files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in folder.rglob("*") if path.is_file()]
+paths = [path for path in folder.rglob("*") if path.is_file()]
+files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in paths]
 done = api.create_commit("org/set", files, commit_message="two files", repo_type="dataset", parent_commit=head)
 api.create_tag("org/set", tag=sys.argv[2], revision=done.oid, repo_type="dataset")
 print(done.oid)
