@@ -76,11 +76,13 @@ def funnel(build: Build, sources: tuple[SourceFigures, ...]) -> Iterator[FunnelS
     assert build.decisions is not None
     records = len(build.decisions.records)
     yield FunnelStep(stage="synthesize", name="written", unit="records", kept=records)
-    for name, drops in build.decisions.steps:
+    for step in build.decisions.steps:
+        drops = step.drops
         records -= len(drops)
         yield FunnelStep(
             stage="filter",
-            name=name,
+            name=step.name,
+            note=step.note,
             unit="records",
             kept=records,
             dropped=dict(sorted(Counter(drop.reason for drop in drops).items())),

@@ -89,6 +89,26 @@ def plan(catalog: CatalogFile, out: Out, source: Sources = None, work: Path | No
     print(render_plan(plan_build(catalog, out, _pairs(source), work)))
 
 
+@app.command("filter")
+def run_filters(
+    catalog: CatalogFile,
+    out: Out,
+    explain: Annotated[
+        str | None, typer.Option(metavar="RECORD_ID", help="Tell one record's story instead: an id, or its beginning.")
+    ] = None,
+    source: Sources = None,
+    work: Annotated[Path | None, typer.Option(help="Where the build keeps its work; beside --out by default.")] = None,
+) -> None:
+    """Say what a catalog's filters drop of what a build has made, and why; nothing is written."""
+    from medloom.flows.dry_run import explain as story
+    from medloom.flows.dry_run import tell_filters
+
+    if explain is None:
+        print(tell_filters(catalog, out, _pairs(source), work))
+    else:
+        print(story(explain, catalog, out, _pairs(source), work))
+
+
 @app.command()
 def trace(
     record: Annotated[str, typer.Argument(help="A record's id, or the beginning of one.", show_default=False)],

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from medloom.flows.judge import Drop, FilterSpec, load_filters, read_columns, run_filters
+from medloom.flows.judge import Drop, FilterSpec, Trial, drops_of, judged, load_filters, read_columns
+from medloom.quality.filter import SCORE_SCHEMA, CellFigure
 from medloom.schemas.catalog import SplitSettings
 
 if TYPE_CHECKING:
@@ -20,21 +21,38 @@ VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "
 
 
 @dataclass(frozen=True)
+class Step:
+    """One filter's turn: its drops in order of the records, what its scores mean ("" without any), and its figures."""
+
+    name: str
+    drops: tuple[Drop, ...]
+    score_of: str = ""
+    cells: tuple[CellFigure, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Decisions:
     """What happens to every record.
 
-    `records` has NARROW plus `unit` and `row` (where the record lies), `split`, `filter` and `reason` (null where it
-    stays), sorted by id. `steps` are (filter, drops in order). `split` tells components and clashes.
+    `records` has NARROW plus `unit` and `row` (where the record lies), `split`, `filter`, `reason` and `detail` (null
+    where it stays), and a column ``score.NAME`` for each filter that gives scores, sorted by id. `split` tells
+    components and clashes.
     """
 
     records: pl.DataFrame
     views: pl.DataFrame
-    steps: tuple[tuple[str, tuple[Drop, ...]], ...]
+    steps: tuple[Step, ...]
     split: SplitResult
 
     @property
     def kept(self) -> pl.DataFrame:
         return self.records.filter(pl.col("filter").is_null())
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The filters that gave scores, in order."""
+        return tuple(step.name for step in self.steps if step.score_of)
 
 
 def gather(folders: Sequence[Path], file: str, columns: Iterable[str]) -> pl.DataFrame:
@@ -62,6 +80,20 @@ def decide(
     """
     from medloom.quality.disjoint import assert_disjoint
 
+    records, views, steps = sift(folders, unit_drops, filters)
+    split = _split(records.filter(pl.col("filter").is_null()), views, settings)
+    records = records.join(
+        split.assignments.select("source", "sample", "split"), on=["source", "sample"], how="left"
+    ).sort("id")
+    placed = records.filter(pl.col("filter").is_null())
+    assert_disjoint(placed, views.select("source", "sample", "sha256"), settings.by)
+    return Decisions(records, views, steps, split)
+
+
+def sift(
+    folders: Sequence[Path], unit_drops: Iterable[Drop], filters: tuple[FilterSpec, ...]
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Step, ...]]:
+    """Records (as in `Decisions`, without `split`), views, and each filter's turn."""
     loaded = load_filters(filters)
     corpus_wide = [one for one in loaded if one.scope == "corpus"]
     columns = {*NARROW, *(name for one in corpus_wide for name in one.record_columns)}
@@ -71,21 +103,35 @@ def decide(
     found: dict[str, list[Drop]] = {}
     for drop in unit_drops:
         found.setdefault(drop.filter, []).append(drop)
-    steps: list[tuple[str, tuple[Drop, ...]]] = []
+    scored = _scored(folders, filters)
+    steps: list[Step] = []
     gone = _frame(())
+    scores: dict[str, pl.DataFrame] = {}
     for one in loaded:
-        alive = records.join(gone, left_on="id", right_on="record", how="anti")
-        drops = list(run_filters([one], alive, views)) if one.scope == "corpus" else _still(found, one.name, alive)
-        steps.append((one.name, tuple(sorted(drops, key=lambda drop: drop.record))))
-        gone = pl.concat([gone, _frame(drops)])
+        alive = records.join(gone, left_on="id", right_on="record", how="anti", maintain_order="left")
+        if one.scope == "corpus":
+            said = judged(one, alive, views)
+            step = Step(one.name, tuple(drops_of(one, said)), one.score_of, said.cells, said.note)
+            scores[one.name] = said.scores
+        else:
+            drops = sorted(_still(found, one.name, alive), key=lambda drop: drop.record)
+            step = Step(one.name, tuple(drops), one.score_of)
+            scores[one.name] = scored.filter(pl.col("filter") == one.name).select("record", "score")
+        steps.append(step)
+        gone = pl.concat([gone, _frame(step.drops)])
     records = records.select(*NARROW, "unit", "row").join(gone, left_on="id", right_on="record", how="left")
-    split = _split(records.filter(pl.col("filter").is_null()), views, settings)
-    records = records.join(
-        split.assignments.select("source", "sample", "split"), on=["source", "sample"], how="left"
-    ).sort("id")
-    placed = records.filter(pl.col("filter").is_null())
-    assert_disjoint(placed, views.select("source", "sample", "sha256"), settings.by)
-    return Decisions(records, views, tuple(steps), split)
+    for step in steps:
+        if step.score_of:
+            named = scores[step.name].rename({"score": f"score.{step.name}"})
+            records = records.join(named, left_on="id", right_on="record", how="left")
+    return records.sort("id"), views, tuple(steps)
+
+
+def _scored(folders: Sequence[Path], filters: tuple[FilterSpec, ...]) -> pl.DataFrame:
+    """record, score, filter: what the unit-scope filters scored, unit by unit."""
+    files = [Trial(folder=str(folder), filters=filters).scores for folder in folders]
+    frames = [read_columns(file, {"record", "score", "filter"}) for file in files if file.is_file()]
+    return pl.concat([pl.DataFrame(schema={**SCORE_SCHEMA, "filter": pl.String}), *frames])
 
 
 def _still(found: dict[str, list[Drop]], name: str, alive: pl.DataFrame) -> list[Drop]:
@@ -95,8 +141,8 @@ def _still(found: dict[str, list[Drop]], name: str, alive: pl.DataFrame) -> list
 
 
 def _frame(drops: Iterable[Drop]) -> pl.DataFrame:
-    rows = [(drop.record, drop.filter, drop.reason) for drop in drops]
-    return pl.DataFrame(rows, schema={"record": pl.String, "filter": pl.String, "reason": pl.String}, orient="row")
+    rows = [(drop.record, drop.filter, drop.reason, drop.detail) for drop in drops]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("record", "filter", "reason", "detail"), pl.String), orient="row")
 
 
 def _split(kept: pl.DataFrame, views: pl.DataFrame, settings: SplitSettings) -> SplitResult:

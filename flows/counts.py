@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, get_args
 import polars as pl
 
 from medloom.flows.corpus import gather
-from medloom.flows.figures import Balance, Cell, Check, Histogram, Letter, SplitRow
+from medloom.flows.figures import Balance, Cell, Check, Histogram, Letter, ScoreFigure, SplitRow
 from medloom.flows.histogram import histogram
 from medloom.schemas.sample import Split
 
 if TYPE_CHECKING:
     from medloom.flows.build import Build
+    from medloom.flows.corpus import Decisions
 
 
 def told_columns(build: Build, kept: pl.DataFrame) -> pl.DataFrame:
@@ -75,6 +76,17 @@ def histograms(told: pl.DataFrame, shown: pl.DataFrame) -> Iterator[Histogram]:
         histogram(told.filter(pl.col("boxes") > 0)["boxes"], name="boxes", title="Boxes in a record", unit="boxes"),
     )
     return (one for one in made if one is not None)
+
+
+def scores(decisions: Decisions) -> Iterator[ScoreFigure]:
+    """How the scores of each filter that gives some are spread over the kept records."""
+    for step in decisions.steps:
+        if not step.score_of:
+            continue
+        given = decisions.kept[f"score.{step.name}"].drop_nulls()
+        spread = histogram(given, name=f"score_{step.name}", title=f"Score of {step.name}: {step.score_of}")
+        if spread is not None:
+            yield ScoreFigure(filter=step.name, means=step.score_of, spread=spread)
 
 
 def balance(told: pl.DataFrame) -> tuple[Balance, ...]:

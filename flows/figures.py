@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from medloom.quality.filter import CellFigure
 from medloom.schemas.card import Access, Redistribute
 from medloom.schemas.record import Config, Record
 from medloom.schemas.sample import Modality, Split
@@ -24,7 +25,10 @@ class DropExample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FunnelStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the funnel, in the order of the data. What went in is `kept` plus all of `dropped`."""
+    """One step of the funnel, in the order of the data. What went in is `kept` plus all of `dropped`.
+
+    `note` says what the step left out, and why.
+    """
 
     stage: str
     name: str
@@ -32,6 +36,7 @@ class FunnelStep(msgspec.Struct, frozen=True, kw_only=True):
     kept: int
     dropped: Counts = {}
     examples: tuple[DropExample, ...] = ()
+    note: str = ""
 
     @property
     def entered(self) -> int:
@@ -186,6 +191,14 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     pictures: tuple[bytes, ...]
 
 
+class ScoreFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores that one filter gave to the kept records: what they mean, and how they are spread."""
+
+    filter: str
+    means: str
+    spread: Histogram
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was asserted of the corpus, and whether it holds."""
 
@@ -267,6 +280,8 @@ class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
     clashes: tuple[SplitClash, ...] = ()
     examples: tuple[Example, ...] = ()
     checks: tuple[Check, ...] = ()
+    scores: tuple[ScoreFigure, ...] = ()
+    shortcuts: tuple[CellFigure, ...] = ()
     configs: tuple[ConfigFiles, ...] = ()
     concepts: dict[str, str] = {}
     deidentification: tuple[str, ...] = ()

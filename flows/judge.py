@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import polars as pl
 
 from medloom.flows.store import read_json, write_whole
+from medloom.quality.filter import Filter, Judgement
+from medloom.quality.verdicts import none_dropped
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Refusal
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from medloom.quality.filter import Filter
 
 FilterSpec = tuple[str, str, dict[str, Any]]
 """Name, version, parameters."""
@@ -31,9 +30,13 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitVerdicts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the unit-scope filters dropped in one unit, in the order of the filters; each record once."""
+    """What the unit-scope filters dropped in one unit, in the order of the filters; each record once.
+
+    `scored` are the filters that gave scores: those lie beside it (`Trial.scores`), for there are many.
+    """
 
     drops: tuple[Drop, ...]
+    scored: tuple[str, ...] = ()
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +47,16 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def file(self) -> Path:
-        return Path(self.folder) / f"verdicts-{digest('filters', self.filters, size=8)}.json"
+        return Path(self.folder) / f"verdicts-{self._key}.json"
+
+    @property
+    def scores(self) -> Path:
+        """record, filter, score: an Arrow file that is there where some filter scored."""
+        return Path(self.folder) / f"scores-{self._key}.arrow"
+
+    @property
+    def _key(self) -> str:
+        return digest("filters", self.filters, size=8)
 
 
 def judge_unit(trial: Trial) -> UnitVerdicts:
@@ -56,25 +68,43 @@ def judge_unit(trial: Trial) -> UnitVerdicts:
     folder = Path(trial.folder)
     views = read_columns(folder / "views.arrow", {name for one in filters for name in one.view_columns} | {"id"})
     records = read_columns(folder / "records.arrow", {name for one in filters for name in one.record_columns} | {"id"})
-    verdicts = UnitVerdicts(drops=tuple(run_filters(filters, records, views)))
+    drops: list[Drop] = []
+    scores: list[pl.DataFrame] = []
+    for one in filters:
+        found = judged(one, records, views)
+        drops += drops_of(one, found)
+        records = records.join(found.drops, left_on="id", right_on="record", how="anti", maintain_order="left")
+        if not found.scores.is_empty():
+            scores.append(found.scores.select("record", "score", filter=pl.lit(one.name)))
+    if scores:
+        pl.concat(scores).write_ipc(trial.scores, compression="uncompressed")
+    scored = tuple(frame["filter"][0] for frame in scores)
+    verdicts = UnitVerdicts(drops=tuple(drops), scored=scored)
     write_whole(trial.file, msgspec.json.encode(verdicts))
     return verdicts
 
 
-def run_filters(filters: Iterable[Filter], records: pl.DataFrame, views: pl.DataFrame) -> Iterator[Drop]:
-    """Runs the filters in order; what one drops the next does not see."""
-    import polars as pl
+def judged(one: Filter, records: pl.DataFrame, views: pl.DataFrame) -> Judgement:
+    """What the filter says of these records, shown no column that it doesn't name; each record once, in order."""
+    if records.is_empty():
+        return Judgement(none_dropped())
+    found = one.judge(*seen_by(one, records, views))
+    drops = found.drops.unique("record", keep="first", maintain_order=True).sort("record")
+    return replace(found, drops=drops, scores=found.scores.sort("record"))
 
-    for one in filters:
-        if records.is_empty():
-            return
-        dropped = one.drops(
-            records.select("id", *(name for name in one.record_columns if name != "id")),
-            views.select("id", *(name for name in one.view_columns if name != "id")),
-        ).unique("record", keep="first", maintain_order=True)
-        for row in dropped.sort("record").iter_rows(named=True):
-            yield Drop(record=row["record"], filter=one.name, reason=row["reason"], detail=row["detail"] or "")
-        records = records.filter(~pl.col("id").is_in(dropped["record"].implode()))
+
+def seen_by(one: Filter, records: pl.DataFrame, views: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The columns that the filter names; of the views those that nobody measured are null."""
+    return (
+        records.select("id", *(name for name in one.record_columns if name != "id")),
+        views.select("id", *(name for name in one.view_columns if name != "id")),
+    )
+
+
+def drops_of(one: Filter, found: Judgement) -> Iterator[Drop]:
+    """Its drops as rows, in order of the records."""
+    for row in found.drops.iter_rows(named=True):
+        yield Drop(record=row["record"], filter=one.name, reason=row["reason"], detail=row["detail"] or "")
 
 
 def load_filters(specs: Iterable[FilterSpec]) -> list[Filter]:
@@ -86,7 +116,6 @@ def load_filters(specs: Iterable[FilterSpec]) -> list[Filter]:
 
 def read_columns(path: Path, columns: set[str]) -> pl.DataFrame:
     """Some columns of an Arrow IPC file, through a memory map."""
-    import polars as pl
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as source:

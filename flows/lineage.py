@@ -16,18 +16,22 @@ from medloom.schemas.record import Record
 from medloom.schemas.view import View
 
 RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "patient", "evidence")
+FATE = ("filter", "reason", "detail")
+SCORES = pa.list_(pa.struct([("filter", pa.string()), ("score", pa.float64())]))
 VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")
 
 
 def lineage_schema() -> pa.Schema:
-    """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `reason` is null where kept."""
+    """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `filter`, `reason` and `detail` are
+    null where the record is kept; `scores` are those that filters gave, in their order."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
     fields += [
         pa.field("views", pa.list_(pa.string())),
         *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW),
     ]
-    fields += [pa.field(name, pa.string()) for name in ("model", "split", "filter", "reason")]
+    fields += [pa.field(name, pa.string()) for name in ("model", "split", *FATE)]
+    fields.append(pa.field("scores", SCORES))
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
 
 
@@ -41,13 +45,21 @@ def _nullable(kind: pa.DataType) -> pa.DataType:
 def write_lineage(path: Path, folders: Sequence[Path], decisions: Decisions) -> None:
     """Writes one row for each record, unit by unit in the order of the sources, so that memory stays flat."""
     schema = lineage_schema()
-    fate = decisions.records.select("unit", "row", "split", "filter", "reason").sort("unit", "row")
+    fate = decisions.records.select("unit", "row", "split", *FATE, _scores(decisions.scored)).sort("unit", "row")
     by_unit = fate.partition_by("unit", as_dict=True, include_key=False)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
         for number, folder in enumerate(folders):
             happened = by_unit.get((number,))
             if happened is not None:
                 writer.write_table(_unit_rows(folder, happened, schema))
+
+
+def _scores(filters: Sequence[str]) -> pl.Expr:
+    """The scores of each record as a list of (filter, score), without those that it didn't get."""
+    given = [pl.struct(filter=pl.lit(name), score=pl.col(f"score.{name}")) for name in filters]
+    none = pl.lit([], pl.List(pl.Struct({"filter": pl.String, "score": pl.Float64})))
+    scores = pl.concat_list(given).list.filter(pl.element().struct.field("score").is_not_null()) if given else none
+    return scores.alias("scores")
 
 
 def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Table:
@@ -61,6 +73,7 @@ def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Ta
         columns = {name: records.column(name) for name in (*RECORD, "views")}
         columns |= {name: views.column(name).take(first) for name in VIEW}
         columns["model"] = pa.nulls(len(records), pa.string())
-        columns |= {name: happened[name].to_arrow().cast(pa.string()) for name in ("split", "filter", "reason")}
+        columns |= {name: happened[name].to_arrow().cast(pa.string()) for name in ("split", *FATE)}
+        columns["scores"] = happened["scores"].to_arrow().cast(SCORES)
         table = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
         return table.cast(schema).combine_chunks()

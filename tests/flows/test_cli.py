@@ -149,3 +149,21 @@ def _wait_for(url: str, seconds: float) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
+
+
+def test_filter_tells_what_other_filters_would_drop_of_a_build_and_why(catalog: Path, built: Path) -> None:
+    stricter = catalog.with_name("stricter.yaml")
+    stricter.write_text(catalog.read_text().replace("[structure, geometry,", "[{image: {min_side: 300}}, structure,"))
+    before = {path: path.stat().st_mtime_ns for path in built.rglob("*")}
+    told = medloom("filter", str(stricter), "--out", str(built))
+    assert told.returncode == 0, told.stderr
+    made = len(pl.read_parquet(built / "lineage.parquet"))
+    assert f"{made} records in the work store" in told.stdout
+    dropped, kept = map(int, re.search(r"image: drops (\d+), keeps (\d+)", told.stdout).groups())  # type: ignore[union-attr]
+    assert dropped > 0 and dropped + kept == made
+    name = re.search(r"too_small \d+\n +([0-9a-f]{32}) ", told.stdout).group(1)  # type: ignore[union-attr]
+    story = medloom("filter", str(stricter), "--out", str(built), "--explain", name).stdout
+    assert "verdict: drop, too_small" in story and "never asked: structure, exact_duplicates" in story
+    assert re.search(r"FAIL shorter side of [0-9a-f]+: \d+ px \(wanted: min_side ≥ 300\); min_side: \d+ would", story)
+    assert before == {path: path.stat().st_mtime_ns for path in built.rglob("*")}
+    assert medloom("filter", str(stricter), "--out", str(built), "--explain", "zzz").returncode == 1

@@ -45,8 +45,8 @@ def _unit(folder: Path) -> Path:
 def _fates(folder: Path, filters: tuple[FilterSpec, ...]) -> dict[str, str | None]:
     drops = judge_unit(Trial(folder=str(folder), filters=filters)).drops
     decisions = decide([folder], drops, filters, SplitSettings(ratios={"train": 1.0}))
-    assert [name for name, _ in decisions.steps] == [name for name, _, _ in filters]
-    assert sum(len(dropped) for _, dropped in decisions.steps) == decisions.records["filter"].is_not_null().sum()
+    assert [step.name for step in decisions.steps] == [name for name, _, _ in filters]
+    assert sum(len(step.drops) for step in decisions.steps) == decisions.records["filter"].is_not_null().sum()
     return dict(decisions.records.select("id", "filter").sort("id").iter_rows())
 
 
