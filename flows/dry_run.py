@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from medloom.flows.check import read_catalog
@@ -86,8 +87,8 @@ def _told(step: Step, found: Judgement, kept: int) -> list[str]:
         some = [drop for drop in step.drops if drop.reason == reason][:EXAMPLES]
         lines += [f"    {drop.record}  {drop.detail}" for drop in some]
     if step.score_of and not found.scores.is_empty():
-        of = found.scores["score"]
-        lines.append(f"  score ({step.score_of}): {of.min():.3f} to {of.max():.3f}, median {of.median():.3f}")
+        low, middle, high = np.quantile(found.scores["score"].to_numpy(), (0, 0.5, 1)).tolist()
+        lines.append(f"  score ({step.score_of}): {low:.3f} to {high:.3f}, median {middle:.3f}")
     return lines
 
 
