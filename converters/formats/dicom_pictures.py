@@ -71,7 +71,7 @@ class DicomPictures(Converter):
     an unknown patient. The key is the file's path.
     """
 
-    version = "2"
+    version = "3"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

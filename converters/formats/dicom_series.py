@@ -65,6 +65,7 @@ class DicomSeries(Converter):
     where a folder holds several.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

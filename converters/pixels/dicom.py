@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.dicom_decode import frames_of
 from medloom.converters.pixels.dicom_file import attribute, frame_count, has_pixels, numbers, read_dicom
-from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.dicom_geometry import orientation, spacing_mm, to_patient
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.converters.pixels.window import Window, apply_window, choose_window
@@ -63,7 +63,7 @@ def render(
     notes: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stored = _decode(dataset, frame)
+        stored = next(frames_of(dataset, [frame]))
         if stored.ndim == 3:
             array, used, shown, inverted = _colour(stored, dataset), None, "colour", False
         elif dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
@@ -79,22 +79,6 @@ def render(
         inverted=inverted,
         notes=tuple(notes),
     )
-
-
-def _decode(dataset: Any, frame: int | None) -> Values:
-    """Stored values of a frame (of all, if None); YBR has become RGB."""
-    from pydicom.pixels.utils import pixel_array
-
-    rows, columns = dataset.get("Rows"), dataset.get("Columns")
-    if not isinstance(rows, int) or not isinstance(columns, int) or rows <= 0 or columns <= 0:
-        raise BadInput("undecodable", f"a picture of {rows} rows and {columns} columns")
-    if rows * columns > MAX_PIXELS:
-        raise BadInput("decompression_bomb", f"{columns} × {rows} pixels, at most {MAX_PIXELS} are read")
-    check_frames(dataset, None if frame is None else [frame])
-    try:
-        return np.asarray(pixel_array(dataset, index=frame))
-    except Exception as error:  # each decoder has its own ways to fail
-        raise BadInput("undecodable", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
 
 
 def _colour(stored: Values, dataset: Any) -> NDArray[np.uint8]:
@@ -237,8 +221,8 @@ def _full_range(stored: Values, dataset: Any) -> int | None:
 def _percentiles(dataset: Any, values: Values, padding: NDArray[np.bool_] | None, frames: int) -> Window:
     """A window over all frames, so that one frame is not stretched differently from the next."""
     if 1 < frames <= MAX_PIXELS // values.size:
-        every = _decode(dataset, None)
-        values = np.concatenate([_modality(one, dataset, number)[0].ravel() for number, one in enumerate(every)])
+        every = enumerate(frames_of(dataset))
+        values = np.concatenate([_modality(one, dataset, number)[0].ravel() for number, one in every])
     elif padding is not None:
         values = values[~padding]
     return choose_window(None, volume=values)

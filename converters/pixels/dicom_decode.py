@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels import dicom_jpeg12
 from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers
 from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.header import MAX_PIXELS
@@ -43,6 +44,7 @@ def _decoded(dataset: Any, wanted: list[int]) -> Iterator[Values]:
     from pydicom.pixels.utils import iter_pixels, pixel_array
 
     check_frames(dataset, wanted)
+    dicom_jpeg12.offer()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -15,6 +15,7 @@ from medloom.converters.pixels.rtstruct import inside_polygons, read_rtstruct
 from medloom.converters.pixels.volume import read_nifti
 from medloom.schemas.errors import BadInput
 
+PAGE = Path(__file__).parents[3] / "docs" / "dicom.md"
 LEAST_DICE = {"CT": 0.98, "PET": 0.95, "MR_T1": 0.97}
 
 
@@ -35,8 +36,9 @@ def test_contours_are_their_nifti_mask(modality: str, data_dir: Path) -> None:
     within = ((here >= 0) & (here < volume.shape)).all(axis=1)
     grid[tuple(here[within].T)] = True
     dice = 2 * (grid & roi.mask).sum() / (grid.sum() + roi.mask.sum())
-    print(f"{modality}: Dice {dice:.4f}, {int(roi.mask.sum())} voxels")
     assert dice >= LEAST_DICE[modality]
+    line = f"| {modality} | {int(roi.mask.sum())} | {int(grid.sum())} | {dice:.4f} |"
+    assert line in PAGE.read_text("utf-8"), line
 
 
 @pytest.mark.parametrize(
