@@ -24,7 +24,7 @@ def is_available(uid: str) -> bool:
 @cache
 def offer() -> None:
     """Lets pydicom ask this decoder, after its own; once for all."""
-    from pydicom.pixels.decoders import JPEGExtended12BitDecoder
+    from pydicom.pixels.decoders.base import JPEGExtended12BitDecoder
 
     JPEGExtended12BitDecoder.add_plugin("imagecodecs", (__name__, "_decode_frame"))
 
