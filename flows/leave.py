@@ -30,6 +30,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
     from medloom.flows.lineage import write_lineage
     from medloom.flows.lock import lock_of
     from medloom.flows.report.render_report import render_report
+    from medloom.flows.source_table import source_table
 
     assert build.decisions is not None
     into = build.store.next
@@ -64,6 +65,8 @@ def leave_documents(build: Build) -> Iterator[Path]:
     told = msgspec.structs.replace(figures, examples=examples_of(build), run=run_facts(build))
     write_whole(into / "report" / "index.html", render_report(told).encode())
     yield into / "report" / "index.html"
+    write_whole(into / "report" / "sources.md", source_table(build, figures).encode())
+    yield into / "report" / "sources.md"
 
 
 def write_quarantine(path: Path, build: Build) -> None:

@@ -103,5 +103,6 @@ def summary(build: Build) -> str:
     seconds = time.monotonic() - build.started
     return (
         f"{text.get()}{len(build.shards)} shards in {seconds:.1f} s; {reused} of {units} units were done before\n"
+        f"by source: {build.store.out / 'report' / 'sources.md'}\n"
         f"report: {build.store.out / 'report' / 'index.html'}"
     )

@@ -15,7 +15,9 @@ from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Acquisition, Modality, Text, Visit
 
-_SEX = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other"}
+_SEX: dict[str, Literal["female", "male", "other"]] = {
+    "f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other",
+}  # fmt: skip
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([ymwd]?)", re.IGNORECASE)
 _YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
@@ -122,7 +124,7 @@ class RowFacts(Params):
             view=cell(columns.view),
             laterality=_SIDE.get((cell(columns.laterality) or "").lower()),  # type: ignore[arg-type]
             sequence=cell(columns.sequence),
-            sex=_SEX.get((cell(columns.sex) or "").lower()),  # type: ignore[arg-type]
+            sex=sex_of(cell(columns.sex)),
             age_years=age_in_years(cell(columns.age_years)),
             spacing_mm=self._spacing(row),
         )
@@ -143,6 +145,11 @@ class RowFacts(Params):
         if words is not None and words not in self.modalities:
             raise BadInput("unknown_modality", f"{words!r} is not in the card's `modalities`")
         return None if words is None else self.modalities[words]
+
+
+def sex_of(words: str | None) -> Literal["female", "male", "other"] | None:
+    """What a table says of somebody's sex; None where it says nothing that we know."""
+    return _SEX.get((words or "").strip().lower())
 
 
 def age_in_years(words: str | None) -> float | None:

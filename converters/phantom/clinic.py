@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from medloom.converters.phantom import (
+    bids_folder,
     cell_folders,
     clip_folder,
     dicom_folder,
@@ -57,6 +58,14 @@ FOLDERS: dict[str, Folder] = {
         "mr",
         {name: concept for concept, name in mr_folder.NAMES.items()},
         r"^(P\d+)/",
+        "regions",
+    ),
+    bids_folder.FOLDER: Folder(
+        "Phantom brain MR of repeated visits in two contrasts",
+        "BIDS: sub-X/ses-Y/anat, derivatives/manual with dseg and mask files, participants.tsv, sessions.tsv",
+        "mr",
+        {name: concept for concept, name in bids_folder.NAMES.items()},
+        r"^sub-(P\d+)/",
         "regions",
     ),
     dicom_folder.FOLDER: Folder(
@@ -188,6 +197,7 @@ def write_clinic(root: Path, seed: int, patients: int = PATIENTS) -> Clinic:
         volumes=volumes,
         pictures=[*skin, *cell_folders.write_cell_folders(root, seed, patients)],
         clips=clip_folder.write_clip_folder(root, seed, people),
+        scans=bids_folder.write_bids_folder(root, seed, people),
         defects=defects,
         concepts={name: folder.labels for name, folder in FOLDERS.items()},
     )

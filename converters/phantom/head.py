@@ -17,14 +17,16 @@ RIM, CORE, OEDEMA = 1.42, 0.42, 0.6
 HEMISPHERES = Ellipsoid.of((0, -4, 12), (63, 81, 66))
 
 
-def head(patient: Patient, clinic_seed: int, tumour: bool) -> Scene:
-    """The patient's head; `tumour` adds one with a bright rim, a dark core and oedema around it."""
+def head(patient: Patient, clinic_seed: int, tumour: bool, size: float = 1.0) -> Scene:
+    """The patient's head; `tumour` adds one with a bright rim, a dark core and oedema around it, whose axes are `size`
+    (up to 1) of its largest ones.
+    """
     draw = np.random.default_rng(seed(clinic_seed, "head", patient.key))
     wide = float(draw.uniform(0.8, 1.35))
     scene = Scene((*_skull(), *_brain(), *_ventricles(wide)), (), air=0.0)
     a, b, c = (float(factor) for factor in draw.uniform(0.94, 1.06, 3))
     scene = scene.stretched((a, b, c))
-    return scene.with_parts(*_tumour(patient.key, scene, draw)) if tumour else scene
+    return scene.with_parts(*_tumour(patient.key, scene, draw, size)) if tumour else scene
 
 
 def painted_head(scene: Scene, grid: Grid, draw: np.random.Generator) -> Painted:
@@ -97,7 +99,7 @@ def _ventricles(wide: float) -> tuple[Part, ...]:
     return (*found, Part(Ellipsoid.of((0, -4, 4), (2.5 * wide, 13, 9)), CSF, tint=True))
 
 
-def _tumour(patient: str, scene: Scene, draw: np.random.Generator) -> tuple[Part, ...]:
+def _tumour(patient: str, scene: Scene, draw: np.random.Generator, size: float) -> tuple[Part, ...]:
     """In one hemisphere, clear of the ventricles and of the midline."""
     hull, ventricles = scene.shapes("brain")[:1], scene.shapes("lateral_ventricle")
     middle: list[Shape] = [Ellipsoid.of((0, 0, 0), (6, 200, 200))]
@@ -110,6 +112,9 @@ def _tumour(patient: str, scene: Scene, draw: np.random.Generator) -> tuple[Part
         clear = reach(tumour, ventricles)[0] > 1.1 and reach(tumour, middle)[0] > 1.0
         if clear and reach(tumour, hull)[1] < 0.88:
             break
+    if size != 1:
+        long, a, b = long * size, a * size, b * size
+        tumour = Ellipsoid.of((x, y, z), (long, a, b), turn)
     around = Ellipsoid.of((x, y, z), (long * 1.5, a * 1.6, b * 1.5), turn)
     return (
         Part(around, OEDEMA, "brain_oedema", texture=0.03, edge_mm=3.0),

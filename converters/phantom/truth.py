@@ -186,6 +186,20 @@ class ClipTruth(msgspec.Struct, frozen=True, kw_only=True):
     pleural_line_y: float
 
 
+class ScanTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit of a patient whose brain was scanned again and again: how large the tumour is, as its voxels are
+    written, and what became of it since the visit before.
+    """
+
+    source: str
+    patient: str
+    session: str
+    day: int
+    files: list[str]
+    tumour_mm3: float
+    change: Change | None
+
+
 class ClinicTruth(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `real` is False, always."""
 
@@ -195,6 +209,7 @@ class ClinicTruth(msgspec.Struct, frozen=True, kw_only=True):
     volumes: list[VolumeTruth]
     pictures: list[PictureTruth]
     clips: list[ClipTruth]
+    scans: list[ScanTruth]
     defects: list[Defect]
     concepts: dict[str, dict[str, str | None]]
 

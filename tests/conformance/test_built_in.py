@@ -18,6 +18,7 @@ from medloom.flows.kit.conform import conform, render
 
 CARDS = Path(__file__).parents[2] / "catalogs/sources"
 SHIPPED = {
+    "bids": ("phantom_bids", "mr_bids"),
     "class_folders": ("phantom_skin", "derm_class_folders"),
     "joined": ("phantom_xray", "xray_coco"),
     "mask_pairs": ("phantom_smears", "cells_colour"),

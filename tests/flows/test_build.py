@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -65,7 +66,29 @@ def test_what_is_left_is_the_tree_of_the_architecture(built: Path) -> None:
         "data", "README.md", "corpus.lock.json", "croissant.json", "NOTICE", "report", "quarantine.parquet",
         "lineage.parquet",
     }  # fmt: skip
-    assert {path.name for path in (built / "report").iterdir()} == {"index.html", "expectations"}
+    assert {path.name for path in (built / "report").iterdir()} == {"index.html", "expectations", "sources.md"}
+
+
+def test_the_table_by_source_adds_up(built: Path) -> None:
+    """Samples, kept records by type and refusals by reason, as lock, shards and quarantine have them."""
+    rows = [line.strip("| ").split(" | ") for line in (built / "report/sources.md").read_text().splitlines()]
+    named = {row[0]: row for row in rows if len(row) == 7}
+    lock = json.loads((built / "corpus.lock.json").read_text())
+    kept = Counter(
+        (record["source"], record["type"])
+        for path in built.glob("data/*/*.parquet")
+        for records in pq.read_table(path, columns=["records"])["records"].to_pylist()
+        for record in records
+    )
+    refused = Counter((row["source"], row["reason"]) for row in pq.read_table(built / "quarantine.parquet").to_pylist())
+    assert set(named) == {"set", "---", "all", *lock["sources"]} and sum(kept.values()) > 100
+    for source, of in lock["sources"].items():
+        _, units, samples, types, _, reasons, seconds = named[source]
+        lost = sum(count for (name, _), count in refused.items() if name == source)
+        assert int(units) >= 1 and of["samples"] - lost <= int(samples) <= of["samples"] and float(seconds) > 0
+        assert types == (", ".join(f"{kind}: {kept[source, kind]}" for name, kind in sorted(kept) if name == source))
+        told = {part.rpartition(": ")[0]: int(part.rpartition(": ")[2]) for part in reasons.split(", ") if ": " in part}
+        assert told == {reason: count for (name, reason), count in refused.items() if name == source}
     assert {path.name for path in (built / "data").iterdir()} == {"image_text", "vqa", "grounding", "reasoning"}
 
 

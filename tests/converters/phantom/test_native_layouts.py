@@ -16,7 +16,7 @@ from medloom.schemas.sample import Refusal, Sample
 CARDS = {
     "ct_msd": "phantom_ct", "mr_per_class": "phantom_mr", "xray_coco": "phantom_xray",
     "derm_class_folders": "phantom_skin", "cells_masks": "phantom_nuclei", "cells_colour": "phantom_smears",
-    "cells_voc": "phantom_voc", "cells_yolo": "phantom_yolo",
+    "cells_voc": "phantom_voc", "cells_yolo": "phantom_yolo", "mr_bids": "phantom_bids",
 }  # fmt: skip
 
 
