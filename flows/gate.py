@@ -140,10 +140,12 @@ class _Runner:
 
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
         import great_expectations as gx
 
         import medloom.quality.expectations  # noqa: F401  (registers medloom's own)
+
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith("great_expectations")]:
+            logging.getLogger(name).setLevel(logging.ERROR)  # some set their own, to tell of temporary folders
 
         self.gx = gx
         self.context = gx.get_context(mode="ephemeral")
