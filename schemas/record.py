@@ -8,10 +8,12 @@ import msgspec
 
 from medloom.schemas.sample import Polarity, Rle, Split
 
-Config = Literal["image_text", "vqa", "grounding", "reasoning", "text", "volume", "video"]
+Config = Literal["image_text", "vqa", "grounding", "reasoning", "text", "volume", "video", "preference"]
 Role = Literal["user", "assistant"]
 Form = Literal["none", "closed", "open", "single", "multiple", "numeric", "region"]
-CONFIGS: tuple[Config, ...] = ("image_text", "vqa", "grounding", "reasoning", "text", "volume", "video")
+CONFIGS: tuple[Config, ...] = (
+    "image_text", "vqa", "grounding", "reasoning", "text", "volume", "video", "preference",
+)  # fmt: skip
 MEDIA_TAGS = {"picture": "<image>", "volume": "<volume>", "clip": "<video>"}
 """What a user turn carries once for each view, by the view's kind."""
 
@@ -104,6 +106,19 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
 
 
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """What a preference rejects beside the last turn, which it chooses: another text, or the same text over another
+    picture (`view`: a View of the row that `views` doesn't name).
+
+    `reason` is a short snake_case code of what is wrong with it; `weight` is for trainers that weigh pairs.
+    """
+
+    text: str | None = None
+    view: str | None = None
+    reason: str
+    weight: float = 1.0
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One training item.
 
@@ -141,6 +156,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     mentions: tuple[Mention, ...] = ()
     texts: tuple[str, ...] = ()
     reason: str | None = None
+    rejected: Rejected | None = None
     fills: tuple[str, ...] = ()
     evidence: tuple[Fact, ...] = ()
 
