@@ -72,7 +72,7 @@ $(VENV)/.core: $(VENV)/.tools requirements/core.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	$(UV) pip install -q --require-hashes -r requirements/dev.txt
 	mkdir -p .typing/medloom
-	for part in $(LINKS); do ln -sfn ../../$$part .typing/medloom/$$part; done
+	for part in __init__.py $(LINKS); do ln -sfn ../../$$part .typing/medloom/$$part; done
 	touch $@
 
 .venv-bench/.ready: $(VENV)/.tools requirements/bench.txt

@@ -121,6 +121,42 @@ def trace(
 
 
 @app.command()
+def export(
+    corpus: Annotated[str, typer.Argument(help="A corpus: its folder, or ORG/NAME on the Hub.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="The format; docs/export.md lists them.", show_default=False)],
+    dest: Annotated[Path, typer.Option("--dest", help="A new folder.", show_default=False)],
+    revision: Annotated[str | None, typer.Option(help="Tag, branch or commit of a repository.")] = None,
+    config: Annotated[list[str] | None, typer.Option(help="Only this config; may be given several times.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given several times.")] = None,
+    model: Annotated[str | None, typer.Option(help="The generation of a model that coordinates are for.")] = None,
+    processor: Annotated[str | None, typer.Option(help="The model's image processor: a folder, or a name.")] = None,
+) -> None:
+    """Write a corpus in the format of a trainer or benchmark."""
+    from medloom.flows.export.run import export as write
+    from medloom.schemas.record import CONFIGS
+
+    if wrong := [name for name in config or () if name not in CONFIGS]:
+        raise CatalogError(f"--config {wrong[0]!r}: there are {', '.join(CONFIGS)}")
+    configs = [name for name in CONFIGS if name in (config or ())]
+    splits = _splits(split or [])
+    done = write(corpus, to, dest, revision=revision, configs=configs, splits=splits, model=model, processor=processor)
+    for name, count in sorted(done.written.items()):
+        print(f"{name}: {count:,} records")
+    for reason, count in sorted(done.left_out.items()):
+        print(f"left out: {count:,} ({reason})")
+    print(f"{done.out}: {done.pictures:,} pictures; what it was made from is in {done.out / 'export.json'}")
+
+
+def _splits(asked: list[str]) -> list[Literal["train", "validation", "test"]]:
+    from medloom.flows.load import SPLITS
+
+    wrong = [name for name in asked if name not in SPLITS]
+    if wrong:
+        raise CatalogError(f"--split {wrong[0]!r}: there are {', '.join(SPLITS)}")
+    return [name for name in SPLITS if name in asked]
+
+
+@app.command()
 def phantom(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", show_default=False)],
     seed: Annotated[int, typer.Option(help="Another seed is another clinic; the same seed gives the same bytes.")] = 7,

@@ -1,0 +1,1 @@
+"""Exports: a finished corpus in the forms that trainers and benchmarks read."""
