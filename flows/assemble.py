@@ -7,41 +7,51 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import polars as pl
 
 from medloom.flows.corpus import Decisions
 from medloom.flows.features import features
+from medloom.flows.layout import Earlier, lay_out
 from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, row_schema, write_shard
 from medloom.flows.store import Store
+from medloom.flows.terms import config_name, terms_of
 from medloom.flows.workers import Workers
+from medloom.schemas.card import Redistribute
 from medloom.schemas.catalog import Shards
 from medloom.schemas.identity import digest
-from medloom.schemas.record import CONFIGS
+from medloom.schemas.record import CONFIGS, Config
 
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A finished shard and the name that it has in the corpus."""
+    """A finished shard and its name in the corpus; `members` are unit, number, row_id and shard of its records.
 
-    config: str
+    `redistribute` is what the sources of its rows let pass on: rows that differ in it are in different configs.
+    """
+
+    config: Config
+    redistribute: Redistribute
     split: str
     path: str
     shard: Shard
+    members: pl.DataFrame
 
 
-def plan_rows(decisions: Decisions, located: dict[str, Ref], config: str, split: str) -> list[Row]:
-    """The rows of one config and split, in order of id. A row is one set of media with all its records; of records
-    without any, one sample is a row.
+def plan_rows(kept: pl.DataFrame, located: dict[str, Ref]) -> list[Row]:
+    """The rows of one config and split, in order of id, from the records that are kept there.
+
+    A row is one set of media with all its records; of records without any, one sample is a row.
 
     The id of a row is that of its view where there is one, else a digest of the views in order, or of the sample.
     `located` says where each view lies.
     """
-    kept = decisions.kept.filter((pl.col("config") == config) & (pl.col("split") == split))
     if kept.is_empty():
         return []
     sample = pl.when(pl.col("views").list.len() == 0).then(pl.concat_str("source", "sample", separator="\0"))
@@ -57,25 +67,15 @@ def plan_rows(decisions: Decisions, located: dict[str, Ref], config: str, split:
     return sorted(rows, key=lambda row: row.id)
 
 
-def cut(rows: list[Row], sizes: dict[Ref, int], settings: Shards) -> Iterator[list[Row]]:
-    """Shards of at most `rows` rows and `max_mb` megabytes of pictures."""
-    shard: list[Row] = []
-    weight = 0
-    for row in rows:
-        more = sum(sizes[view] for view in row.views)
-        if shard and (len(shard) >= settings.rows or weight + more > settings.max_mb * 10**6):
-            yield shard
-            shard, weight = [], 0
-        shard.append(row)
-        weight += more
-    if shard:
-        yield shard
-
-
 def assemble(
-    store: Store, decisions: Decisions, units: tuple[UnitPlace, ...], settings: Shards, workers: Workers
+    store: Store,
+    decisions: Decisions,
+    units: tuple[UnitPlace, ...],
+    settings: Shards,
+    workers: Workers,
+    earlier: Earlier | None = None,
 ) -> Iterator[Placed]:
-    """Writes every shard that isn't there yet and yields each as it is done."""
+    """Writes every shard that isn't there yet and yields each as it is done; rows of `earlier` stay where they were."""
     plan = store.work / "plan"
     shutil.rmtree(plan, ignore_errors=True)
     plan.mkdir(parents=True)
@@ -84,30 +84,41 @@ def assemble(
     for view, unit, row, size in decisions.views.select("id", "unit", "row", "bytes").iter_rows():
         located[view] = ref = (unit, row)
         sizes[ref] = size
-    jobs: dict[str, tuple[str, str, str]] = {}
+    jobs: dict[str, tuple[Config, Redistribute, str, str, pl.DataFrame]] = {}
 
     def planned() -> Iterator[ShardJob]:
-        for config in CONFIGS:
-            described = json.dumps(features(row_schema(config)), sort_keys=True)
-            for split in SPLITS:
-                shards = list(cut(plan_rows(decisions, located, config, split), sizes, settings))
-                for number, rows in enumerate(shards):
-                    name = f"data/{config}/{split}-{number:05d}-of-{len(shards):05d}.parquet"
-                    file = plan / f"{config}-{split}-{number:05d}.msgpack"
-                    file.write_bytes(msgspec.msgpack.encode(rows))
-                    jobs[str(file)] = (config, split, name)
-                    yield ShardJob(
-                        rows=str(file),
-                        config=config,
-                        split=split,
-                        units=units,
-                        folder=str(store.shards),
-                        features=described,
-                    )
+        for config, passed_on, split in product(CONFIGS, get_args(Redistribute), SPLITS):
+            folder = config_name(config, passed_on)
+            before = earlier.shards.get((folder, split), {}) if earlier is not None else {}
+            rows = plan_rows(_kept_so(decisions.kept, config, passed_on, split), located)
+            for number, (name, shard) in enumerate(lay_out(rows, sizes, settings, folder, split, before)):
+                file = plan / f"{folder}-{split}-{number:05d}.msgpack"
+                file.write_bytes(msgspec.msgpack.encode(shard))
+                jobs[str(file)] = (config, passed_on, split, name, _members(shard, name))
+                yield ShardJob(
+                    rows=str(file),
+                    config=config,
+                    split=split,
+                    units=units,
+                    folder=str(store.shards),
+                    features=json.dumps(features(row_schema(config)), sort_keys=True),
+                )
 
     for file, shard in workers.map(_write_named, planned()):
-        config, split, name = jobs[file]
-        yield Placed(config, split, name, shard)
+        config, passed_on, split, name, members = jobs.pop(file)
+        yield Placed(config, passed_on, split, name, shard, members)
+
+
+def _kept_so(kept: pl.DataFrame, config: Config, passed_on: Redistribute, split: str) -> pl.DataFrame:
+    terms = [one for one in get_args(Redistribute) if terms_of(config, one) == passed_on]
+    return kept.filter((pl.col("config") == config) & (pl.col("split") == split) & pl.col("redistribute").is_in(terms))
+
+
+def _members(rows: list[Row], path: str) -> pl.DataFrame:
+    """Of each record of a shard: its unit, its number there, its row, and the shard."""
+    found = [(unit, number, row.id) for row in rows for unit, number in row.records]
+    schema = {"unit": pl.UInt32, "number": pl.UInt32, "row_id": pl.String}
+    return pl.DataFrame(found, schema=schema, orient="row").with_columns(shard=pl.lit(path))
 
 
 def _write_named(job: ShardJob) -> tuple[str, Shard]:

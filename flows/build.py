@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from medloom.flows.corpus import Decisions
     from medloom.flows.gate import Held
     from medloom.flows.judge import Drop, FilterSpec
+    from medloom.flows.layout import Earlier
     from medloom.flows.lock import SourceLock
     from medloom.flows.shards import UnitPlace
     from medloom.schemas.card import SourceCard
@@ -64,6 +65,7 @@ class Build:
         self.filters: tuple[FilterSpec, ...] = _versioned_filters(resolved)
         self.tasks = _versioned_tasks(resolved)
         self.words = words_digest()
+        self.earlier = _earlier(resolved)
         self.versions = versions()
         self.sources = {source.card.source: self._state(source) for source in resolved.sources}
         self.decisions: Decisions | None = None
@@ -127,7 +129,9 @@ class Build:
 
         assert self.decisions is not None
         with self._timed("assemble"), self.progress.bar("corpus: assemble", "shards") as bar:
-            for placed in assemble(self.store, self.decisions, self.places, self.catalog.shards, self.workers):
+            for placed in assemble(
+                self.store, self.decisions, self.places, self.catalog.shards, self.workers, self.earlier
+            ):
                 self.shards.append(placed)
                 self.progress.advance(bar)
             self.shards.sort(key=lambda placed: placed.path)
@@ -285,6 +289,15 @@ def _keyed(card: SourceCard) -> str:
     """A digest of the patients' key as this source uses it, so that another key is other work; never in the output."""
     key = patient_key(card)
     return "" if key is None else pseudonym(card.source, "key", key)
+
+
+def _earlier(resolved: Resolved) -> Earlier | None:
+    """The layout of the version that this one follows. Raises CatalogError where the catalog names none."""
+    if (follows := resolved.catalog.shards.follows) is None:
+        return None
+    from medloom.flows.layout import read_earlier
+
+    return read_earlier(resolved.folder / Path(follows).expanduser())
 
 
 def _versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]], ...]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from medloom.converters.base import Converter
 
 
+WITHHELD = {"text": "pictures", "index": "pictures and texts"}
+"""What stays here of a source whose card lets only text, or only an index, be passed on."""
+
+
 @dataclass(frozen=True)
 class ResolvedSource:
     """One source that a build can use.
@@ -169,6 +173,9 @@ def _licences(here: Place, raw: Any, cards: Mapping[str, tuple[int, SourceCard]]
         what = f"{conflict.source!r} can't be released under {release.licence} to {release.to}: {conflict.reason}"
         yield _at(here, loc, what, _way_out(grants, release))
     for name, (index, card) in cards.items():
+        if release.to != "private" and card.redistribute != "bytes":
+            what = f"{WITHHELD[card.redistribute]} of {name!r} may not be passed on: a publication goes without"
+            yield _at(here, ("sources", index, "use"), what, severity="note")
         refused = sorted({one for one in card.licences.values() if releasable(one, release.licence) is not None})
         if refused and len(refused) < len(set(card.licences.values())):
             what = f"pictures of {name!r} under {', '.join(refused)} can't be released so and are dropped"

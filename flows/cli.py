@@ -62,11 +62,14 @@ def build(
     source: Sources = None,
     work: Annotated[Path | None, typer.Option(help="Where unfinished work is kept; beside --out by default.")] = None,
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster to join.")] = None,
+    follows: Annotated[
+        Path | None, typer.Option(help="Folder of the version before this one: its rows stay in their shards.")
+    ] = None,
 ) -> None:
     """Build the corpus that a catalog describes."""
     from medloom.flows.run import run_build
 
-    run_build(catalog, out, _pairs(source), _workers(workers), resume, fresh, work, ray_address)
+    run_build(catalog, out, _pairs(source), _workers(workers), resume, fresh, work, ray_address, follows)
 
 
 @app.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
 
@@ -38,6 +39,7 @@ from medloom.flows.figures import (
 from medloom.flows.gate import as_checks
 from medloom.flows.judge import read_refused
 from medloom.flows.patient_key import patient_key
+from medloom.schemas.card import Redistribute
 from medloom.schemas.record import CONFIGS
 
 if TYPE_CHECKING:
@@ -169,7 +171,7 @@ def _configs(build: Build) -> tuple[ConfigFiles, ...]:
     from medloom.flows.shards import row_schema
 
     found = []
-    for config in CONFIGS:
+    for config, passed_on in product(CONFIGS, get_args(Redistribute)):
         shards = tuple(
             Shard(
                 path=placed.path,
@@ -180,10 +182,11 @@ def _configs(build: Build) -> tuple[ConfigFiles, ...]:
                 arrow_bytes=placed.shard.decoded_bytes,
             )
             for placed in build.shards
-            if placed.config == config
+            if (placed.config, placed.redistribute) == (config, passed_on)
         )
         if shards:
-            found.append(ConfigFiles(config=config, features=listed_features(row_schema(config)), shards=shards))
+            described = listed_features(row_schema(config))
+            found.append(ConfigFiles(config=config, redistribute=passed_on, features=described, shards=shards))
     return tuple(found)
 
 

@@ -16,7 +16,8 @@ from medloom.schemas.catalog import SplitSettings
 if TYPE_CHECKING:
     from medloom.quality.split import SplitResult
 
-NARROW = ("id", "config", "task", "type", "source", "sample", "views", "patient", "study", "published_split", "licence")
+NARROW = ("id", "config", "task", "type", "source", "sample", "views", "patient", "study", "published_split", "licence",
+          "redistribute")  # fmt: skip
 VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "bytes", "mean", "std")
 
 

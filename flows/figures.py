@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from medloom.flows.terms import config_name
 from medloom.quality.filter import CellFigure
 from medloom.schemas.card import Access, Redistribute
 from medloom.schemas.record import Config, Record
@@ -227,11 +228,20 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """One config's shards, in order. `features` is what `datasets.Features._to_yaml_list()` gives."""
+    """One config's shards, in order. `features` is what `datasets.Features._to_yaml_list()` gives.
+
+    Rows of sources that let only text, or only an index, be passed on are a config of their own, by the `name` that it
+    is published under.
+    """
 
     config: Config
+    redistribute: Redistribute = "bytes"
     features: list[dict[str, Any]]
     shards: tuple[Shard, ...]
+
+    @property
+    def name(self) -> str:
+        return config_name(self.config, self.redistribute)
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):

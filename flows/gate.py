@@ -110,11 +110,15 @@ def _joined(card: Any) -> Iterator[str]:
 
 def run_gate(data: Path, suites: Iterable[Suite], known: dict[str, Any], docs: Path | None = None) -> Iterator[Held]:
     """One Held for each expectation that is asked, in the order of the suites, config by config."""
+    from medloom.flows.terms import config_names
     from medloom.quality.narrow import groups, read_shard, records, views
     from medloom.schemas.record import Config
 
     runner = _Runner()
-    shards = {config: sorted((data / config).glob("*.parquet")) for config in get_args(Config)}
+    shards = {
+        config: [path for folder in config_names(config) for path in sorted((data / folder).glob("*.parquet"))]
+        for config in get_args(Config)
+    }
     every = [path for paths in shards.values() for path in paths]
     for suite in suites:
         if suite.rows == "groups":

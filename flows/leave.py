@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def leave_documents(build: Build) -> Iterator[Path]:
-    """Writes lineage, quarantine, dataset card, NOTICE, Croissant, report and, last, the lock; yields each file.
+    """Writes lineage, quarantine, card, NOTICE, Croissant, figures, report and, last, the lock; yields each file.
 
     All but the report are the same bytes whenever the corpus is the same: only the report tells of this run.
     """
@@ -34,7 +34,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
 
     assert build.decisions is not None
     into = build.store.next
-    write_lineage(into / "lineage.parquet", build.folders, build.decisions)
+    write_lineage(into / "lineage.parquet", build.folders, build.decisions, build.shards)
     yield into / "lineage.parquet"
     write_quarantine(into / "quarantine.parquet", build)
     yield into / "quarantine.parquet"
@@ -49,7 +49,10 @@ def leave_documents(build: Build) -> Iterator[Path]:
     ):
         write_whole(into / name, text.encode())
         yield into / name
-    digests = {path.name: sha256_of(path) for path in sorted(into.iterdir()) if path.is_file()}
+    write_whole(into / "report" / "figures.json", msgspec.json.encode(figures))
+    yield into / "report" / "figures.json"
+    told = [*(path for path in sorted(into.iterdir()) if path.is_file()), into / "report" / "figures.json"]
+    digests = {path.relative_to(into).as_posix(): sha256_of(path) for path in told}
     lock = lock_of(
         build.catalog,
         build.source_locks(),
@@ -59,11 +62,12 @@ def leave_documents(build: Build) -> Iterator[Path]:
         build.versions,
         build.shards,
         digests,
+        build.earlier,
     )
     write_whole(into / "corpus.lock.json", lock)
     yield into / "corpus.lock.json"
-    told = msgspec.structs.replace(figures, examples=examples_of(build), run=run_facts(build))
-    write_whole(into / "report" / "index.html", render_report(told).encode())
+    shown = msgspec.structs.replace(figures, examples=examples_of(build), run=run_facts(build))
+    write_whole(into / "report" / "index.html", render_report(shown).encode())
     yield into / "report" / "index.html"
     write_whole(into / "report" / "sources.md", source_table(build, figures).encode())
     yield into / "report" / "sources.md"

@@ -9,28 +9,33 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from medloom.flows.assemble import Placed
 from medloom.flows.corpus import Decisions
+from medloom.flows.fingerprints import PARTS
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.arrow import VERSION_KEY, arrow_schema
 from medloom.schemas.record import Record
 from medloom.schemas.view import View
 
-RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "patient", "evidence")
+RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "redistribute", "patient",
+          "evidence")  # fmt: skip
 FATE = ("filter", "reason", "detail")
+PLACE = ("row", "shard")
 SCORES = pa.list_(pa.struct([("filter", pa.string()), ("score", pa.float64())]))
 VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")
 
 
 def lineage_schema() -> pa.Schema:
     """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `filter`, `reason` and `detail` are
-    null where the record is kept; `scores` are those that filters gave, in their order."""
+    null where the record is kept, `row` and `shard` where it is dropped; `scores` are those that filters gave, in their
+    order. PARTS are digests of what the record says, proves and shows."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
     fields += [
         pa.field("views", pa.list_(pa.string())),
         *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW),
     ]
-    fields += [pa.field(name, pa.string()) for name in ("model", "split", *FATE)]
+    fields += [pa.field(name, pa.string()) for name in ("model", "split", *FATE, *PLACE, *PARTS)]
     fields.append(pa.field("scores", SCORES))
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
 
@@ -42,10 +47,15 @@ def _nullable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def write_lineage(path: Path, folders: Sequence[Path], decisions: Decisions) -> None:
+def write_lineage(path: Path, folders: Sequence[Path], decisions: Decisions, shards: Sequence[Placed]) -> None:
     """Writes one row for each record, unit by unit in the order of the sources, so that memory stays flat."""
     schema = lineage_schema()
-    fate = decisions.records.select("unit", "row", "split", *FATE, _scores(decisions.scored)).sort("unit", "row")
+    members = pl.concat([placed.members for placed in shards])
+    fate = (
+        decisions.records.select("unit", "row", "split", *FATE, _scores(decisions.scored))
+        .join(members, left_on=["unit", "row"], right_on=["unit", "number"], how="left")
+        .sort("unit", "row")
+    )
     by_unit = fate.partition_by("unit", as_dict=True, include_key=False)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
         for number, folder in enumerate(folders):
@@ -63,8 +73,13 @@ def _scores(filters: Sequence[str]) -> pl.Expr:
 
 
 def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    with pa.memory_map(str(folder / "records.arrow")) as source, pa.memory_map(str(folder / "views.arrow")) as shown:
+    with (
+        pa.memory_map(str(folder / "records.arrow")) as source,
+        pa.memory_map(str(folder / "views.arrow")) as shown,
+        pa.memory_map(str(folder / "fingerprints.arrow")) as parts,
+    ):
         records = pa.ipc.open_file(source).read_all()
+        digests = pa.ipc.open_file(parts).read_all()
         views = pa.ipc.open_file(shown).read_all()
         row_of = {view: row for row, view in enumerate(views.column("id").to_pylist())}
         first = pa.array(
@@ -73,7 +88,9 @@ def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Ta
         columns = {name: records.column(name) for name in (*RECORD, "views")}
         columns |= {name: views.column(name).take(first) for name in VIEW}
         columns["model"] = pa.nulls(len(records), pa.string())
-        columns |= {name: happened[name].to_arrow().cast(pa.string()) for name in ("split", *FATE)}
+        fate = {"row": "row_id"} | {name: name for name in ("split", *FATE, "shard")}
+        columns |= {name: happened[column].to_arrow().cast(pa.string()) for name, column in fate.items()}
         columns["scores"] = happened["scores"].to_arrow().cast(SCORES)
+        columns |= {name: digests.column(name) for name in PARTS}
         table = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
         return table.cast(schema).combine_chunks()

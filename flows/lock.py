@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 
 from medloom.flows.assemble import Placed
+from medloom.flows.layout import Earlier
 from medloom.flows.recipe import Recipe
+from medloom.flows.terms import config_name
 from medloom.flows.unit import UnitReport
 from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.card import Access, Redistribute
 from medloom.schemas.catalog import Catalog
 
 
@@ -20,6 +23,8 @@ class SourceLock(msgspec.Struct, frozen=True, kw_only=True):
     """One source as it was: `fingerprint` digests the name and bytes of every file that was read."""
 
     licence: str
+    access: Access
+    redistribute: Redistribute
     converter: str
     converter_version: str
     recipe: str
@@ -38,6 +43,8 @@ def source_lock(recipe: Recipe, reports: Sequence[UnitReport], refused: int) -> 
         files.update(f"{file}\0{sha256}\n".encode())
     return SourceLock(
         licence=card.licence,
+        access=card.access,
+        redistribute=card.redistribute,
         converter=card.converter,
         converter_version=recipe.converter_version,
         recipe=recipe.digest,
@@ -58,14 +65,17 @@ def lock_of(
     versions: dict[str, str],
     shards: Iterable[Placed],
     files: dict[str, str],
+    earlier: Earlier | None = None,
 ) -> bytes:
     """``corpus.lock.json``: no time, no path of this machine, so that equal corpora have equal locks.
 
-    `files` are the SHA-256 of the other files of the corpus by name. Where a source lies is left out.
+    `files` are the SHA-256 of the other files of the corpus by name. Where a source lies is left out, and so is
+    where the `earlier` version lies that this one follows: its version and the SHA-256 of its lock are told.
     """
     recipe = catalog.model_dump(mode="json")
     for use in recipe["sources"]:
         use.pop("path", None)
+    recipe["shards"].pop("follows")
     content = {
         "schema_version": SCHEMA_VERSION,
         "catalog": recipe,
@@ -77,10 +87,12 @@ def lock_of(
         "seeds": "every draw is seeded by a BLAKE2b digest of the ids that it is about",
         "versions": versions,
         "shards": {
-            placed.path: {"sha256": placed.shard.sha256, "bytes": placed.shard.bytes, "rows": placed.shard.rows,
+            placed.path: {"config": config_name(placed.config, placed.redistribute), "split": placed.split,
+                          "sha256": placed.shard.sha256, "bytes": placed.shard.bytes, "rows": placed.shard.rows,
                           "records": placed.shard.records}
             for placed in sorted(shards, key=lambda placed: placed.path)
         },
         "files": dict(sorted(files.items())),
+        "follows": None if earlier is None else {"version": earlier.version, "lock": earlier.lock},
     }  # fmt: skip
     return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=False) + "\n").encode()

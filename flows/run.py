@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def run_build(
     fresh: bool = False,
     work: Path | None = None,
     ray_address: str | None = None,
+    follows: Path | None = None,
 ) -> Build:
     """Checks the catalog, builds the corpus into `out`, prints the summary, and returns the finished build.
 
@@ -39,6 +41,9 @@ def run_build(
     """
     began = time.monotonic()
     resolved = checked(catalog, sources)
+    if follows is not None:
+        shards = resolved.catalog.shards.model_copy(update={"follows": str(follows.absolute())})
+        resolved = replace(resolved, catalog=resolved.catalog.model_copy(update={"shards": shards}))
     store = Store.beside(out, work)
     if fresh:
         shutil.rmtree(store.work, ignore_errors=True)

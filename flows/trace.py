@@ -87,7 +87,7 @@ def _text(row: dict[str, Any], out: Path) -> list[str]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    for shard in sorted((out / "data" / row["config"]).glob(f"{row['split']}-*.parquet")):
+    for shard in [out / row["shard"]]:
         table = pq.read_table(shard, columns=["records"])
         records = pc.list_flatten(table.column("records"))
         at = pc.index(pc.struct_field(records, "id"), row["id"]).as_py()

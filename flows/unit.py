@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from medloom.synthesis.task import Context, Task
 
 
+UNIT_VERSION = "2"
+"""Changes with the files that a unit consists of."""
+
+
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     """What one Sample may take: seconds of work, and megabytes that its process may hold."""
 
@@ -72,7 +76,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def slot_of(recipe: Recipe, partition: Partition) -> str:
     """The unit's folder name: the recipe and the Samples, before any file is read."""
-    return digest("unit", recipe.digest, partition.digest, size=12)
+    return digest("unit", UNIT_VERSION, recipe.digest, partition.digest, size=12)
 
 
 def run_unit(work: Work) -> UnitReport:

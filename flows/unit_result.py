@@ -83,6 +83,7 @@ class Result:
 
     def write(self, folder: Path) -> None:
         """Writes records, views and refusals as Arrow files into `folder`."""
+        from medloom.flows.fingerprints import fingerprint_batch
         from medloom.schemas.arrow import to_batch
 
         # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
@@ -91,6 +92,7 @@ class Result:
         write_ipc(folder / "records.arrow", to_batch(Record, self.records))
         write_ipc(folder / "views.arrow", to_batch(View, self.views))
         write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
+        write_ipc(folder / "fingerprints.arrow", fingerprint_batch(self.records, self.views))
 
 
 def write_ipc(path: Path, batch: pa.RecordBatch) -> None:

@@ -67,8 +67,6 @@ def combine(inputs: Mapping[str, Grant], release: str, to: Audience) -> list[Con
 def _hindrance(grant: Grant, release: str, to: Audience) -> str | None:
     if to != "private" and grant.access == "credentialed":
         return f"access to it is credentialed, so it may not reach a {to} corpus, only a private one"
-    if to != "private" and grant.redistribute != "bytes":
-        return f"its pictures may not be passed on (redistribute: {grant.redistribute}), so it goes to private only"
     reason = releasable(grant.licence, release)
     if reason is None and grant.per_sample:
         reasons = [releasable(licence, release) for licence in grant.per_sample]

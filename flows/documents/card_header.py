@@ -75,8 +75,8 @@ def _gate(figures: CorpusFigures) -> dict[str, Any]:
 
 
 def _config(config: ConfigFiles) -> dict[str, Any]:
-    paths = [{"split": split, "path": f"data/{config.config}/{split}-*.parquet"} for split in splits_of(config)]
-    return {"config_name": config.config, "data_files": paths}
+    paths = [{"split": split, "path": f"data/{config.name}/{split}-*.parquet"} for split in splits_of(config)]
+    return {"config_name": config.name, "data_files": paths}
 
 
 def _info(config: ConfigFiles) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _info(config: ConfigFiles) -> dict[str, Any]:
         size, rows = sum(shard.arrow_bytes for shard in shards), sum(shard.rows for shard in shards)
         splits.append({"name": split, "num_bytes": size, "num_examples": rows})
     return {
-        "config_name": config.config,
+        "config_name": config.name,
         "features": config.features,
         "splits": splits,
         "download_size": sum(shard.bytes for shard in config.shards),

@@ -71,7 +71,7 @@ def _distribution(config: ConfigFiles) -> list[dict[str, Any]]:
             "@type": "cr:FileObject",
             "@id": shard.path,
             "name": shard.path,
-            "description": f"Shard of {config.config}, {shard.split}: {shard.rows} rows.",
+            "description": f"Shard of {config.name}, {shard.split}: {shard.rows} rows.",
             "contentUrl": shard.path,
             "contentSize": f"{shard.bytes} B",
             "encodingFormat": "application/x-parquet",
@@ -81,9 +81,9 @@ def _distribution(config: ConfigFiles) -> list[dict[str, Any]]:
     ]
     files = {
         "@type": "cr:FileSet",
-        "@id": f"{config.config}-files",
-        "name": f"{config.config}-files",
-        "description": f"All shards of the config {config.config}.",
+        "@id": f"{config.name}-files",
+        "name": f"{config.name}-files",
+        "description": f"All shards of the config {config.name}.",
         "encodingFormat": "application/x-parquet",
         "includes": [shard.path for shard in config.shards],
     }
@@ -93,11 +93,11 @@ def _distribution(config: ConfigFiles) -> list[dict[str, Any]]:
 def _record_set(config: ConfigFiles) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
-        "@id": config.config,
-        "name": config.config,
-        "description": f"One row for each set of pictures, with its records of the config {config.config}.",
-        "key": {"@id": f"{config.config}/id"},
-        "field": croissant_fields(config.config, f"{config.config}-files", config.features),
+        "@id": config.name,
+        "name": config.name,
+        "description": f"One row for each set of pictures, with its records of the config {config.name}.",
+        "key": {"@id": f"{config.name}/id"},
+        "field": croissant_fields(config.name, f"{config.name}-files", config.features),
     }
 
 

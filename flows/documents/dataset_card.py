@@ -14,6 +14,7 @@ from medloom.flows.documents.markdown import code, link, table, words
 from medloom.flows.figures import CorpusFigures, LicenceRow
 from medloom.flows.naming import modality_name, record_type
 from medloom.flows.plain_text import plain_text
+from medloom.flows.terms import terms_of
 
 SPLITS = ("train", "validation", "test")
 _PASSED_ON = {"bytes": "pictures and text", "text": "text only", "index": "ids only"}
@@ -98,14 +99,23 @@ def _licences(figures: CorpusFigures) -> str:
 
 def _configs(figures: CorpusFigures) -> str:
     rows = []
+    terms = {
+        (row.source, config.config): terms_of(config.config, row.redistribute)
+        for row in figures.licences
+        for config in figures.configs
+    }
     for config in figures.configs:
         counts = dict.fromkeys(SPLITS, 0)
         for shard in config.shards:
             counts[shard.split] += shard.rows
-        records = sum(cell.records for cell in figures.cells if cell.config == config.config)
+        records = sum(
+            cell.records
+            for cell in figures.cells
+            if (cell.config, terms.get((cell.source, cell.config), "bytes")) == (config.config, config.redistribute)
+        )
         size = wording.size(sum(shard.bytes for shard in config.shards))
         numbers = [wording.whole(number) for number in (*counts.values(), records)]
-        rows.append((code(config.config), *numbers, size))
+        rows.append((code(config.name), *numbers, size))
     return table(("config", *(f"#rows in {split}" for split in SPLITS), "#records", "#size"), rows)
 
 
