@@ -14,7 +14,7 @@ from medloom.schemas.view import View
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WORDS = ("turns", "options", "answer", "texts", "reason", "language", "form", "template")
+WORDS = ("turns", "options", "answer", "texts", "reason", "language", "form", "template", "rejected")
 NAMED = ("id", "config", "task", "type", "source", "sample", "views", "licence", "access", "redistribute", "patient",
          "study", "published_split", "split")  # fmt: skip
 """Fields that lineage tells themselves, or that the id digests."""
@@ -24,10 +24,12 @@ PARTS = ("words", "facts", "pictures")
 
 def fingerprint(record: Record, views: Mapping[str, View]) -> tuple[str, str, str]:
     """Digests of (words, facts, pictures with what is known of them), equal for equal parts whatever the split."""
+    rejected = record.rejected.view if record.rejected is not None else None
+    shown = (*record.views, rejected) if rejected is not None else record.views
     return (
         digest("words", [getattr(record, name) for name in WORDS]),
         digest("facts", [getattr(record, name) for name in FACTS]),
-        digest("pictures", [msgspec.to_builtins(views[view]) for view in record.views]),
+        digest("pictures", [msgspec.to_builtins(views[view]) for view in shown]),
     )
 
 

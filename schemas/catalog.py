@@ -176,8 +176,7 @@ class Shards(_Part):
     max_mb: int = Field(default=500, ge=1)
     """Most megabytes of a shard."""
     follows: str | None = None
-    """Folder of the version that this one follows, relative to the catalog: rows that it has stay in their shards, and
-    new ones get new shards, so that little has to be sent again. ``--follows`` on the command line wins over it."""
+    """Folder of the version before, relative to the catalog: its rows stay in their shards. ``--follows`` wins over it."""
 
 
 class Limits(_Part):

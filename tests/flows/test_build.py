@@ -66,8 +66,12 @@ def test_what_is_left_is_the_tree_of_the_architecture(built: Path) -> None:
         "data", "README.md", "corpus.lock.json", "croissant.json", "NOTICE", "report", "quarantine.parquet",
         "lineage.parquet",
     }  # fmt: skip
-<<<<<<< HEAD
-    assert {path.name for path in (built / "report").iterdir()} == {"index.html", "expectations", "sources.md"}
+    assert {path.name for path in (built / "report").iterdir()} == {
+        "index.html",
+        "expectations",
+        "sources.md",
+        "figures.json",
+    }
 
 
 def test_the_table_by_source_adds_up(built: Path) -> None:
@@ -90,9 +94,6 @@ def test_the_table_by_source_adds_up(built: Path) -> None:
         assert types == (", ".join(f"{kind}: {kept[source, kind]}" for name, kind in sorted(kept) if name == source))
         told = {part.rpartition(": ")[0]: int(part.rpartition(": ")[2]) for part in reasons.split(", ") if ": " in part}
         assert told == {reason: count for (name, reason), count in refused.items() if name == source}
-=======
-    assert {path.name for path in (built / "report").iterdir()} == {"index.html", "expectations", "figures.json"}
->>>>>>> 28c65a0 (Let rows stay in the shards of the version before, and tell each record's row, shard and fingerprints in the lineage)
     assert {path.name for path in (built / "data").iterdir()} == {"image_text", "vqa", "grounding", "reasoning"}
 
 
