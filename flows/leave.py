@@ -51,8 +51,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
         yield into / name
     write_whole(into / "report" / "figures.json", msgspec.json.encode(figures))
     yield into / "report" / "figures.json"
-    told = [*(path for path in sorted(into.iterdir()) if path.is_file()), into / "report" / "figures.json"]
-    digests = {path.relative_to(into).as_posix(): sha256_of(path) for path in told}
+    digests = {path.name: sha256_of(path) for path in sorted(into.iterdir()) if path.is_file()}
     lock = lock_of(
         build.catalog,
         build.source_locks(),

@@ -176,7 +176,7 @@ class Shards(_Part):
     max_mb: int = Field(default=500, ge=1)
     """Most megabytes of a shard."""
     follows: str | None = None
-    """Folder of the version before, relative to the catalog: its rows stay in their shards. ``--follows`` wins over it."""
+    """Folder of the version before, relative to the catalog: its rows stay in their shards (``--follows``)."""
 
 
 class Limits(_Part):
