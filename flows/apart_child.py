@@ -20,6 +20,7 @@ import msgspec
 from medloom.flows.listing import read_partition
 from medloom.flows.unit import Work, do_sample, held_to, origin_of, toolbox
 from medloom.flows.unit_result import Result
+from medloom.schemas.appearance import Appearance
 from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal
 from medloom.schemas.view import View
@@ -31,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     records: list[Record]
     views: list[View]
+    looks: list[Appearance]
     refused: list[Refusal]
     lost: dict[str, int]
     silent: int
@@ -97,6 +99,7 @@ def _outcome(result: Result, kept: _Kept, origin: Origin) -> bytes:
         Outcome(
             records=result.records,
             views=result.views,
+            looks=result.looks,
             refused=result.refused,
             lost=dict(result.lost),
             silent=result.silent,

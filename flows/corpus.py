@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from medloom.flows.judge import Drop, FilterSpec, Trial, drops_of, judged, load_filters, read_columns
+from medloom.flows.judge import Drop, FilterSpec, Trial, drops_of, judged, load_filters, read_columns, read_views
 from medloom.quality.filter import SCORE_SCHEMA, CellFigure
 from medloom.schemas.catalog import SplitSettings
 
@@ -60,10 +60,14 @@ def gather(folders: Sequence[Path], file: str, columns: Iterable[str]) -> pl.Dat
     """The named columns of every unit's `file`, with `unit` (its number) and `row` (within the unit)."""
     wanted = set(columns)
     frames = [
-        read_columns(folder / file, wanted).with_row_index("row").with_columns(unit=pl.lit(number, pl.UInt32))
+        _read(folder, file, wanted).with_row_index("row").with_columns(unit=pl.lit(number, pl.UInt32))
         for number, folder in enumerate(folders)
     ]
     return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def _read(folder: Path, file: str, columns: set[str]) -> pl.DataFrame:
+    return read_views(folder, columns) if file == "views.arrow" else read_columns(folder / file, columns)
 
 
 def decide(

@@ -16,6 +16,10 @@ from medloom.quality.verdicts import none_dropped
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Refusal
 
+APPEARANCE: dict[str, Any] = {
+    "thumb": pl.Binary, "chroma": pl.Float64, "words": pl.List(pl.String), "embedding": pl.List(pl.Float64),
+}  # fmt: skip
+"""View columns that lie in a file of their own, row for row beside the views."""
 FilterSpec = tuple[str, str, dict[str, Any]]
 """Name, version, parameters."""
 
@@ -66,7 +70,7 @@ def judge_unit(trial: Trial) -> UnitVerdicts:
         return done
     filters = [made for made in load_filters(trial.filters) if made.scope == "unit"]
     folder = Path(trial.folder)
-    views = read_columns(folder / "views.arrow", {name for one in filters for name in one.view_columns} | {"id"})
+    views = read_views(folder, {name for one in filters for name in one.view_columns} | {"id"})
     records = read_columns(folder / "records.arrow", {name for one in filters for name in one.record_columns} | {"id"})
     drops: list[Drop] = []
     scores: list[pl.DataFrame] = []
@@ -95,6 +99,11 @@ def judged(one: Filter, records: pl.DataFrame, views: pl.DataFrame) -> Judgement
 
 def seen_by(one: Filter, records: pl.DataFrame, views: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The columns that the filter names; of the views those that nobody measured are null."""
+    views = views.with_columns(
+        pl.lit(None, kind).alias(name)
+        for name, kind in APPEARANCE.items()
+        if name in one.view_columns and name not in views.columns
+    )
     return (
         records.select("id", *(name for name in one.record_columns if name != "id")),
         views.select("id", *(name for name in one.view_columns if name != "id")),
@@ -121,6 +130,18 @@ def read_columns(path: Path, columns: set[str]) -> pl.DataFrame:
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_file(source).read_all()
         return pl.DataFrame(pl.from_arrow(table.select([name for name in table.schema.names if name in columns])))
+
+
+def read_views(folder: Path, columns: set[str]) -> pl.DataFrame:
+    """Some columns of a unit's views, with what they look like; null where nobody looked."""
+    views = read_columns(folder / "views.arrow", columns)
+    wanted = sorted(columns & set(APPEARANCE))
+    file = folder / "appearance.arrow"
+    if not wanted:
+        return views
+    if not file.is_file():
+        return views.with_columns(pl.lit(None, APPEARANCE[name]).alias(name) for name in wanted)
+    return pl.concat([views, read_columns(file, set(wanted))], how="horizontal")
 
 
 def read_refused(folder: Path) -> list[Refusal]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from medloom.schemas import SCHEMA_VERSION
+from medloom.schemas.appearance import APPEARANCE_VERSION
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import IdentitySettings, ImageSettings, SourceUse
 from medloom.schemas.identity import digest
@@ -69,7 +70,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         facts["card"] = {
             name: value for name, value in self.card.items() if name not in ("title", "description", "homepage", "get")
         }
-        return digest(SCHEMA_VERSION, facts)
+        return digest(SCHEMA_VERSION, APPEARANCE_VERSION, facts)
 
     @property
     def source(self) -> SourceCard:

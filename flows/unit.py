@@ -235,6 +235,7 @@ def do_sample(
     sample: Sample, origin: Origin, recipe: Recipe, tasks: list[Task], context: Context, result: Result
 ) -> None:
     """Everything that one Sample gives, from its files to its records, into `result`."""
+    from medloom.schemas.appearance import Appearance
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
     from medloom.synthesis.task import CaseTask
@@ -266,5 +267,6 @@ def do_sample(
     result.silent += len(made.scenes) + len(made.whole) - len(shown)
     for view in shown.values():
         result.views.append(view)
+        result.looks.append(made.looks.get(view.id) or Appearance(id=view.id))
         if view.sha256 in made.pictures:
             result.pictures.add(view.sha256, made.pictures[view.sha256])

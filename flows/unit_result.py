@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from medloom.schemas.appearance import Appearance
 from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal
 from medloom.schemas.view import View
@@ -67,13 +68,17 @@ class PictureFile:
 
 
 class Result:
-    """What Samples gave: `lost` counts those of which nothing could be shown, by reason; `silent` are the views that
-    no task could ask about; `stopped` are the (key, reason) of Samples that were ended from outside. `identity` counts
-    what could have told who a patient is, by (place, kind)."""
+    """What Samples gave.
+
+    `looks` are those of `views`, one for one; `lost` counts Samples of which nothing could be shown, by reason;
+    `silent` are the views that no task could ask about; `stopped` are the (key, reason) of Samples that were ended from
+    outside. `identity` counts what could have told who a patient is, by (place, kind).
+    """
 
     def __init__(self, pictures: Pictures) -> None:
         self.records: list[Record] = []
         self.views: list[View] = []
+        self.looks: list[Appearance] = []
         self.refused: list[Refusal] = []
         self.pictures = pictures
         self.lost: Counter[str] = Counter()
@@ -89,8 +94,10 @@ class Result:
         # By id of the view, as shards are: what a shard wants of a unit then lies in one stretch.
         self.records.sort(key=lambda record: (record.views, record.id))
         self.views.sort(key=lambda view: view.id)
+        self.looks.sort(key=lambda look: look.id)
         write_ipc(folder / "records.arrow", to_batch(Record, self.records))
         write_ipc(folder / "views.arrow", to_batch(View, self.views))
+        write_ipc(folder / "appearance.arrow", to_batch(Appearance, self.looks))
         write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
         write_ipc(folder / "fingerprints.arrow", fingerprint_batch(self.records, self.views))
 

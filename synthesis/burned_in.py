@@ -53,13 +53,17 @@ def without_text(
     hidden = tuple(line.box for line in lines if line.identifying)
     if len(lines) > len(hidden):
         made.found["pixels", "TECHNICAL"] += len(lines) - len(hidden)
+    read = tuple(line.words for line in lines if line.words is not None)
+    made.looks[view.id] = msgspec.structs.replace(made.looks[view.id], words=read)
     if not hidden:
         return prepared, view
     made.found["pixels", "TEXT"] += len(hidden)
     if stage.origin.identity.burned_in == "quarantine":
         said = f"{len(hidden)} lines of text that may tell who the patient is"
         raise BadInput("burned_in_text", said, view.source_file)
-    return _again(blackened(pixels, hidden), hidden, prepared, view, stage)
+    fresh, view = _again(blackened(pixels, hidden), hidden, prepared, view, stage)
+    made.looks[view.id] = msgspec.structs.replace(made.looks[view.id], thumb=fresh.thumb, chroma=fresh.chroma)
+    return fresh, view
 
 
 def _again(
@@ -74,6 +78,7 @@ def _again(
     fresh = msgspec.structs.replace(
         prepared, data=fresh.data, format=fresh.format, passthrough=False, stripped=False, reencoded=fresh.reencoded,
         sha256=fresh.sha256, phash=fresh.phash, stats=fresh.stats, colour=fresh.colour,
+        thumb=fresh.thumb, chroma=fresh.chroma,
     )  # fmt: skip
     boxes: Boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in hidden)
     derivation = msgspec.structs.replace(view.derivation, masked=boxes, stripped=False, reencoded=fresh.format)

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from medloom.converters.pixels.picture import Prepared
+from medloom.schemas.appearance import Appearance
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
-from medloom.schemas.sample import Acquisition, Media, Refusal, Sample
+from medloom.schemas.sample import Acquisition, Media, Modality, Refusal, Sample
 from medloom.schemas.view import Derivation, View
 from medloom.synthesis.facts import Naming, stated_labels
 from medloom.synthesis.origin import Origin
@@ -18,20 +19,22 @@ from medloom.synthesis.scene import Case, Scene, Stated, Terms
 @dataclass
 class Made:
     """What one Sample gave: scenes, views of media kept whole, the bytes that are not their source file's own, and
-    refusals. `case` is all of it together. `found` counts what could have told who the patient is, by place and kind.
+    refusals. `looks` says what each view looks like, by its id. `case` is all of it together. `found` counts what could
+    have told who the patient is, by place and kind.
     """
 
     scenes: list[Scene] = field(default_factory=list)
     whole: list[View] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
+    looks: dict[str, Appearance] = field(default_factory=dict)
     case: Case | None = None
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What all scenes of one Sample share."""
+    """What all scenes of one Sample share. `looks` is filled by `view_of`."""
 
     origin: Origin
     sample: Sample
@@ -40,6 +43,7 @@ class Stage:
     labels: tuple[Stated, ...]
     judged: frozenset[str]
     acquisition: Acquisition
+    looks: dict[str, Appearance] = field(default_factory=dict)
 
 
 def scenes_of(sample: Sample, origin: Origin) -> Made:
@@ -50,7 +54,8 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
     sample = hidden.sample(sample)
     naming = Naming(origin.card, sample.key)
     labels, judged = stated_labels(sample, naming)
-    stage = Stage(origin, sample, naming, origin.terms(sample), labels, judged, _acquisition(sample, origin))
+    known = _acquisition(sample, origin)
+    stage = Stage(origin, sample, naming, origin.terms(sample), labels, judged, known, made.looks)
     for media in sample.media:
         try:
             if media.kind == "picture":
@@ -113,6 +118,21 @@ def _acquisition(sample: Sample, origin: Origin) -> Acquisition:
     )
 
 
+GREY_MODALITIES: frozenset[Modality] = frozenset(("ct", "mr", "xray", "mammography"))
+"""Modalities whose pictures have no colour: one that has is another kind of picture."""
+
+
+def appearance(view: str, prepared: Prepared, stage: Stage) -> Appearance:
+    """What filters want to know of a picture. The colours of a JPEG that passed through are decoded only where there
+    should be none."""
+    colours = prepared.chroma
+    if colours is None and prepared.format == "jpeg" and stage.acquisition.modality in GREY_MODALITIES:
+        from medloom.converters.pixels.raster import chroma_of_jpeg
+
+        colours = chroma_of_jpeg(prepared.data)
+    return Appearance(id=view, thumb=prepared.thumb or None, chroma=colours)
+
+
 def view_of(
     stage: Stage,
     media: Media,
@@ -127,8 +147,10 @@ def view_of(
     source, sample = stage.origin.card.source, stage.sample.key
     stats = prepared.stats
     where = (derivation.plane, derivation.slice_index, derivation.frame, derivation.montage, derivation.crop)
+    name = digest("view", source, sample, media.key, *where)
+    stage.looks[name] = appearance(name, prepared, stage)
     return View(
-        id=digest("view", source, sample, media.key, *where),
+        id=name,
         source=source,
         sample=sample,
         media=media.key,

@@ -37,17 +37,21 @@ _TOKENS = re.compile(r"[^\s:=/()\[\]{}|,;*#&]+")
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of text: its half-open box in pixels, and whether it may tell who the patient is."""
+    """One line of text: its half-open box in pixels, and whether it may tell who the patient is.
+
+    `words` is what was read, None where it may tell: such a thing leaves no function.
+    """
 
     box: Box
     identifying: bool
+    words: str | None = None
 
 
 def text_in(picture: NDArray[np.uint8]) -> tuple[Line, ...]:
     """The lines of text in a picture, H×W grey or H×W×3 RGB uint8, from top to bottom.
 
-    OCR runs where `may_hold_text` says so, on one thread: the same picture gives the same lines. What was read is
-    forgotten here: nothing of it leaves this function.
+    OCR runs where `may_hold_text` says so, on one thread: the same picture gives the same lines. What was read and
+    may tell who the patient is is forgotten here: nothing of it leaves this function.
     """
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     if min(grey.shape) < 16 or not may_hold_text(np.asarray(grey, np.uint8)):
@@ -58,7 +62,7 @@ def text_in(picture: NDArray[np.uint8]) -> tuple[Line, ...]:
     if found.boxes is None or found.txts is None:
         return ()
     lines = [
-        Line(_around(np.asarray(corners) * scale, picture.shape), identifies(words))
+        Line(_around(np.asarray(corners) * scale, picture.shape), tells := identifies(words), None if tells else words)
         for corners, words in zip(found.boxes, found.txts, strict=True)
     ]
     return tuple(sorted(lines, key=lambda line: (line.box[1], line.box[0], line.box)))

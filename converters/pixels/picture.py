@@ -25,6 +25,7 @@ from medloom.converters.pixels.raster import (
 )
 from medloom.converters.pixels.resize import resize
 from medloom.converters.pixels.strip import strip_metadata
+from medloom.converters.pixels.thumbnail import chroma, thumbnail
 from medloom.converters.pixels.window import Window, apply_window, percentile_window
 
 HASH_SIDE = 64  # the reduced grey picture, of which hash and statistics are taken, keeps this many pixels
@@ -69,7 +70,8 @@ class Prepared(msgspec.Struct, frozen=True):
     `passthrough`: `data` is the file's own bytes. `stripped`: only metadata went, no pixel changed. `reencoded` names
     the format that was written where pixels changed. `width` and `height` are stored, `native_width` and
     `native_height` upright before resizing; `scale_x`, `scale_y` are stored pixels per native pixel. `phash` is
-    unsigned. `window` is set where a 16-bit picture was reduced to 8 bits.
+    unsigned. `window` is set where a 16-bit picture was reduced to 8 bits. `thumb` and `chroma` are those of
+    `medloom.schemas.appearance.Appearance`; of a colour JPEG that passes through `chroma` is None.
     """
 
     data: bytes
@@ -88,6 +90,8 @@ class Prepared(msgspec.Struct, frozen=True):
     phash: int
     stats: PictureStats
     colour: bool
+    thumb: bytes = b""
+    chroma: float | None = None
     exif_orientation: int = 1
     window: Window | None = None
 
@@ -111,7 +115,8 @@ def prepare(
     same = target == (width, height)
     if info.format == "jpeg" and info.web:
         if same and info.exif_orientation == 1:
-            return _pass(data, source_sha256, info, decode_grey_reduced(data, info, HASH_SIDE))
+            grey = decode_grey_reduced(data, info, HASH_SIDE)
+            return _pass(data, source_sha256, info, grey, None if info.channels > 1 else 0.0)
         colours = "RGB" if info.channels == 3 else "GRAY"
         array: NDArray[Any] = decode_jpeg(data, info, colours, _jpeg_factor(info, min(target), same))
         array = array if info.channels == 3 else array[..., 0]
@@ -119,7 +124,7 @@ def prepare(
         samples = decode_samples(data, info)
         array = flatten(samples)
         if info.web and same and info.exif_orientation == 1 and info.frames == 1 and opaque(samples):
-            return _pass(data, source_sha256, info, reduce_grey(array, HASH_SIDE))
+            return _pass(data, source_sha256, info, reduce_grey(array, HASH_SIDE), chroma(array))
     array = upright(array, info.exif_orientation)
     if array.dtype != np.uint8:
         window = window or Window(*percentile_window(array), how="percentile", function="LINEAR_EXACT")
@@ -160,7 +165,9 @@ def _jpeg_factor(info: RasterInfo, short_side: int, same: bool) -> int:
     return factor
 
 
-def _pass(data: bytes, source_sha256: str, info: RasterInfo, grey: NDArray[np.uint8]) -> Prepared:
+def _pass(
+    data: bytes, source_sha256: str, info: RasterInfo, grey: NDArray[np.uint8], colours: float | None
+) -> Prepared:
     stored = strip_metadata(data, info)
     stripped = stored is not data
     return Prepared(
@@ -168,6 +175,7 @@ def _pass(data: bytes, source_sha256: str, info: RasterInfo, grey: NDArray[np.ui
         reencoded=None, width=info.width, height=info.height, native_width=info.width, native_height=info.height,
         scale_x=1.0, scale_y=1.0, sha256=hashlib.sha256(stored).hexdigest() if stripped else source_sha256,
         source_sha256=source_sha256, phash=phash(grey), stats=statistics(grey), colour=info.channels > 2,
+        thumb=thumbnail(grey), chroma=colours,
     )  # fmt: skip
 
 
@@ -188,7 +196,8 @@ def _encode(
         width=target[0], height=target[1], native_width=native[0], native_height=native[1],
         scale_x=target[0] / native[0], scale_y=target[1] / native[1], sha256=hashlib.sha256(stored).hexdigest(),
         source_sha256=source_sha256, phash=phash(grey), stats=statistics(grey), colour=array.ndim == 3,
-        exif_orientation=info.exif_orientation if info else 1, window=window,
+        exif_orientation=info.exif_orientation if info else 1, window=window, thumb=thumbnail(grey),
+        chroma=chroma(array),
     )  # fmt: skip
 
 

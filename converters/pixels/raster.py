@@ -19,6 +19,7 @@ from medloom.converters.pixels.encode import encode_jpeg, encode_png
 from medloom.converters.pixels.header import MAX_PIXELS, RasterInfo, open_image, probe
 from medloom.converters.pixels.resize import resize, resize_mask
 from medloom.converters.pixels.strip import strip_metadata
+from medloom.converters.pixels.thumbnail import chroma
 from medloom.schemas.errors import BadInput
 
 __all__ = [
@@ -51,6 +52,14 @@ def decode_grey_reduced(data: bytes, info: RasterInfo | None = None, min_side: i
         return upright(decode_jpeg(data, info, "GRAY", reduction(info.width, info.height, min_side))[..., 0],
                        info.exif_orientation)  # fmt: skip
     return reduce_grey(decode(data, info), min_side)
+
+
+def chroma_of_jpeg(data: bytes) -> float:
+    """`thumbnail.chroma` of a JPEG that has been read whole before, by a second, reduced decode."""
+    info = probe(data)
+    if info.channels == 1 or info.cmyk:
+        return 0.0
+    return chroma(decode_jpeg(data, info, "RGB", reduction(info.width, info.height, 64)))
 
 
 def reduction(width: int, height: int, min_side: int) -> int:

@@ -13,6 +13,7 @@ import pytest
 from medloom.converters.pixels.mask import rle_encode
 from medloom.quality.filter import Filter
 from medloom.quality.registry import load_filter
+from medloom.schemas.appearance import Appearance
 from medloom.schemas.arrow import to_batch
 from medloom.schemas.identity import digest
 from medloom.schemas.record import Answer, Fact, Measurement, Option, Place, Record, Turn
@@ -120,14 +121,23 @@ def frame(model: type[Any], rows: Iterable[Any]) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(to_batch(model, rows)))
 
 
-def apply(one: Filter, rows: Iterable[Record], pictures: Iterable[View] | None = None) -> dict[str, str]:
-    """Reason by dropped record, having seen only the columns that the filter names."""
+def seen(
+    one: Filter, rows: Iterable[Record], pictures: Iterable[View] | None = None, looks: Iterable[Appearance] = ()
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records and views with the columns that the filter names and no other; what nobody looked at is null."""
     shown = [view()] if pictures is None else list(pictures)
-    records, views = frame(Record, rows), frame(View, shown)
-    dropped = one.drops(
-        records.select("id", *(name for name in one.record_columns if name != "id")),
+    views = frame(View, shown).join(frame(Appearance, looks), on="id", how="left", maintain_order="left")
+    return (
+        frame(Record, rows).select("id", *(name for name in one.record_columns if name != "id")),
         views.select("id", *(name for name in one.view_columns if name != "id")),
     )
+
+
+def apply(
+    one: Filter, rows: Iterable[Record], pictures: Iterable[View] | None = None, looks: Iterable[Appearance] = ()
+) -> dict[str, str]:
+    """Reason by dropped record, having seen only the columns that the filter names."""
+    dropped = one.drops(*seen(one, rows, pictures, looks))
     assert dropped.schema == pl.Schema({"record": pl.String, "reason": pl.String, "detail": pl.String})
     assert dropped["record"].is_unique().all()
     return dict(dropped.select("record", "reason").iter_rows())
@@ -146,6 +156,7 @@ class Kit:
     measuring = staticmethod(measuring)
     caption = staticmethod(caption)
     frame = staticmethod(frame)
+    seen = staticmethod(seen)
 
     @staticmethod
     def valid() -> list[Record]:
@@ -157,8 +168,25 @@ class Kit:
         return msgspec.structs.replace(row, **changes)
 
     @staticmethod
-    def reasons(name: str, rows: Iterable[Record], pictures: Iterable[View] | None = None, **params: Any) -> Any:
-        return apply(load_filter(name, params), rows, pictures)
+    def reasons(
+        name: str,
+        rows: Iterable[Record],
+        pictures: Iterable[View] | None = None,
+        looks: Iterable[Appearance] = (),
+        **params: Any,
+    ) -> Any:
+        return apply(load_filter(name, params), rows, pictures, looks)
+
+    @staticmethod
+    def judgement(
+        name: str,
+        rows: Iterable[Record],
+        pictures: Iterable[View] | None = None,
+        looks: Iterable[Appearance] = (),
+        **params: Any,
+    ) -> Any:
+        one = load_filter(name, params)
+        return one.judge(*seen(one, rows, pictures, looks))
 
 
 @pytest.fixture
