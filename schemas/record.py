@@ -50,11 +50,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """A number that was measured, unrounded, with its unit and the name of its method."""
+    """A number that was measured, unrounded, with its unit and the name of its method.
+
+    HU are Hounsfield units; SUV is the standardised uptake value by body weight, in g/ml.
+    """
 
     name: str
     value: float
-    unit: Literal["mm", "mm2", "mm3", "deg", "count", "ratio"]
+    unit: Literal["mm", "mm2", "mm3", "deg", "count", "ratio", "HU", "SUV"]
     method: str
     fact: int
 

@@ -168,7 +168,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """A measurement that the source itself states. `name` is the source's word for what was measured, `of` for the
-    thing it was measured on; `unit` is a UCUM code (``mm``, ``[hnsf'U]``). `method` is the source's word for how.
+    thing it was measured on; `unit` is a UCUM code (``mm``, ``[hnsf'U]``). `method` is the source's word for how,
+    `derivation` for which statistic of many values it is (``Mean``).
     """
 
     name: str
@@ -177,6 +178,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     pointer: str
     of: str | None = None
     method: str | None = None
+    derivation: str | None = None
     media: str = "image"
 
 

@@ -18,6 +18,7 @@ from medloom.converters.formats.dicom_header import (
 )
 from medloom.converters.formats.dicom_pictures import header_notes, is_slide
 from medloom.converters.formats.dicom_references import Drawn, drawn
+from medloom.converters.formats.dicom_report import Reports, groups_of
 from medloom.converters.paths import inside
 from medloom.converters.pixels.dicom_file import read_dicom
 from medloom.converters.pixels.dicom_stacks import Slice, slices_of
@@ -60,10 +61,13 @@ class Series:
 
 @dataclass
 class Found:
-    """The series of some files, by UID in the order of their first file; what is drawn on them; what is neither."""
+    """The series of some files, by UID in the order of their first file; what is drawn on them; what was measured on
+    them, where `measurements` are read; what is neither."""
 
+    measurements: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     drawn: list[Drawn] = field(default_factory=list)
+    reports: Reports = field(default_factory=Reports)
     refused: list[Refusal] = field(default_factory=list)
 
     def take(self, path: str, root: Path, card: SourceCard, states: tuple[State, ...]) -> None:
@@ -77,12 +81,22 @@ class Found:
                 if found is not None:
                     self.drawn.append(found)
                 return
+            if modality == "SR" and self.measurements:
+                self._take_report(where, path)
+                return
             if "Rows" not in dataset or modality in NOT_PICTURES:
                 told = "its pixels are no picture of the patient" if "Rows" in dataset else "it holds no pixels"
                 raise BadInput("not_an_image", f"{modality or 'the object'}: {told}", path)
             self._take_image(path, dataset, card, states)
         except BadInput as bad:
             self.refused.append(refused(path, bad, path, part=bad.reason in ("not_an_image", "not_dicom")))
+
+    def _take_report(self, where: Path, path: str) -> None:
+        groups, lost = groups_of(where, path)
+        self.reports.groups.extend(groups)
+        if lost:
+            bad = BadInput("no_number", f"{lost} measurements state no number in a UCUM unit", path)
+            self.refused.append(refused(path, bad, path, part=True))
 
     def _take_image(self, path: str, dataset: Any, card: SourceCard, states: tuple[State, ...]) -> None:
         uid = words(dataset, "SeriesInstanceUID") or _without_uid(path, dataset)

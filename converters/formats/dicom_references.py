@@ -15,7 +15,7 @@ _KINDS: dict[str, Literal["dicom_seg", "rtstruct"]] = {"SEG": "dicom_seg", "RTST
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """A SEG or RTSTRUCT: the UIDs that it refers to, and its segments (ROIs) by number."""
+    """A SEG or RTSTRUCT, its own `uid`, the UIDs that it refers to, and its segments (ROIs) by number."""
 
     file: str
     kind: Literal["dicom_seg", "rtstruct"]
@@ -23,6 +23,7 @@ class Drawn(msgspec.Struct, frozen=True):
     series: frozenset[str]
     instances: frozenset[str]
     frame_of_reference: str | None
+    uid: str | None = None
 
     def fits(self, series: str, instances: Iterable[str], frame_of_reference: str | None) -> bool:
         """Whether it was drawn on this series: it says so by UID. Where it names neither series nor instance, the
@@ -46,29 +47,30 @@ def drawn(dataset: Any, file: str) -> Drawn | None:
     series: set[str] = set()
     instances: set[str] = set()
     frame = words(dataset, "FrameOfReferenceUID")
-    for place in _items(dataset, "ReferencedFrameOfReferenceSequence"):
+    for place in items(dataset, "ReferencedFrameOfReferenceSequence"):
         frame = frame or words(place, "FrameOfReferenceUID")
-        for study in _items(place, "RTReferencedStudySequence"):
-            for one in _items(study, "RTReferencedSeriesSequence"):
+        for study in items(place, "RTReferencedStudySequence"):
+            for one in items(study, "RTReferencedSeriesSequence"):
                 series.add(words(one, "SeriesInstanceUID") or "")
                 instances.update(_instances(one, "ContourImageSequence"))
-    for one in _items(dataset, "ReferencedSeriesSequence"):
+    for one in items(dataset, "ReferencedSeriesSequence"):
         series.add(words(one, "SeriesInstanceUID") or "")
         instances.update(_instances(one, "ReferencedInstanceSequence"))
     if not instances:
         instances.update(_sources(dataset))
-    return Drawn(file, kind, names, frozenset(series - {""}), frozenset(instances), frame)
+    uid = words(dataset, "SOPInstanceUID")
+    return Drawn(file, kind, names, frozenset(series - {""}), frozenset(instances), frame, uid)
 
 
 def _segments(dataset: Any) -> Iterator[MaskName]:
-    for item in _items(dataset, "SegmentSequence"):
+    for item in items(dataset, "SegmentSequence"):
         number, label = item.get("SegmentNumber"), words(item, "SegmentLabel")
         if number is not None and label is not None:
             yield MaskName(name=label, value=int(number))
 
 
 def _rois(dataset: Any) -> Iterator[MaskName]:
-    for item in _items(dataset, "StructureSetROISequence"):
+    for item in items(dataset, "StructureSetROISequence"):
         number, label = item.get("ROINumber"), words(item, "ROIName")
         if number is not None and label is not None:
             yield MaskName(name=label, value=int(number))
@@ -76,23 +78,24 @@ def _rois(dataset: Any) -> Iterator[MaskName]:
 
 def _sources(dataset: Any) -> Iterator[str]:
     """Instances that the frames of a SEG, or the contours of an RTSTRUCT, are derived from."""
-    groups = [*_items(dataset, "SharedFunctionalGroupsSequence"), *_items(dataset, "PerFrameFunctionalGroupsSequence")]
+    groups = [*items(dataset, "SharedFunctionalGroupsSequence"), *items(dataset, "PerFrameFunctionalGroupsSequence")]
     for group in groups:
-        for derived in _items(group, "DerivationImageSequence"):
+        for derived in items(group, "DerivationImageSequence"):
             yield from _instances(derived, "SourceImageSequence")
-    for roi in _items(dataset, "ROIContourSequence"):
-        for contour in _items(roi, "ContourSequence"):
+    for roi in items(dataset, "ROIContourSequence"):
+        for contour in items(roi, "ContourSequence"):
             yield from _instances(contour, "ContourImageSequence")
 
 
 def _instances(item: Any, keyword: str) -> Iterator[str]:
-    for one in _items(item, keyword):
+    for one in items(item, keyword):
         uid = words(one, "ReferencedSOPInstanceUID")
         if uid is not None:
             yield uid
 
 
-def _items(dataset: Any, keyword: str) -> list[Any]:
+def items(dataset: Any, keyword: str) -> list[Any]:
+    """The items of a sequence; none where it is absent or broken."""
     try:
         return list(dataset.get(keyword) or ())
     except Exception:  # a broken sequence is as good as none

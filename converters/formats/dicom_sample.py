@@ -25,7 +25,7 @@ from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
-from medloom.schemas.sample import Media, Refusal, Region, Sample, Visit
+from medloom.schemas.sample import Measured, Media, Refusal, Region, Sample, Visit
 
 
 class SeriesRules(FrameParams):
@@ -38,6 +38,7 @@ class SeriesRules(FrameParams):
     fields: str | None = None
     masks: tuple[MaskRule, ...] = ()
     segments: bool = True
+    measurements: bool = False
     drawn: tuple[str, ...] = ()
 
     @cached_property
@@ -86,6 +87,7 @@ class SampleMaker:
             if self._rules.segments and one.file not in self._used:
                 told = "it refers to no series that is here"
                 yield refused(one.file, BadInput("no_such_series", told, one.file), part=True)
+        yield from self._found.reports.unused()
 
     def _sample(self, key: str, series: Series, spoiled: list[Refusal]) -> Sample | None:
         stacks, notes = self._stacks(key, series, spoiled)
@@ -112,6 +114,7 @@ class SampleMaker:
             complete_labels=said.complete,
             regions=regions,
             complete_regions=complete_regions(self._card, complete),
+            measured=self._measured(series, stacks, media),
             notes=tuple(dict.fromkeys((*said.notes, *notes))),
         )
 
@@ -175,6 +178,13 @@ class SampleMaker:
                 elif found is not None:
                     spoiled.append(found)
         return tuple(regions), set.intersection(*marked.values())
+
+    def _measured(self, series: Series, stacks: list[Stack], media: list[Media]) -> tuple[Measured, ...]:
+        """What reports state of this series, each of the medium that its images are in."""
+        uids = {one.key: {slice_.uid for slice_ in stack.slices} for one, stack in zip(media, stacks, strict=False)}
+        here = set().union(*uids.values())
+        objects = [one.uid for one in self._found.drawn if one.uid and one.fits(series.uid, here, None)]
+        return self._found.reports.of(series.uid, uids or {media[0].key: set()}, objects)
 
     def _values(self, key: str, series: Series) -> dict[str, str] | None:
         """What mask templates may be filled with; None where the series' folder isn't one that has masks."""

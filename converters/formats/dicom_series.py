@@ -9,10 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from pydantic import Field
 
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.dicom_found import Found
+from medloom.converters.formats.dicom_header import words
 from medloom.converters.formats.dicom_pictures import header_features, picture_sample
 from medloom.converters.formats.dicom_sample import SampleMaker, SeriesRules
 from medloom.converters.formats.files_under import files_under
@@ -42,6 +44,7 @@ class Params(SeriesRules):
     which are label maps in NIfTI on the grid of the series' largest volume. `segments`: whether SEG and RTSTRUCT
     objects become regions. They say by UID what they were drawn on; `drawn` are templates of the paths of those that
     belong to a series whose UIDs were changed: the frame of reference must be the same, and places count.
+    `measurements`: whether structured reports of measurements (TID 1500) are read.
     """
 
     folder: str = ""
@@ -59,10 +62,10 @@ class DicomSeries(Converter):
     """One Sample for each series of a folder of DICOM files, sorted out by what their headers say.
 
     A series' slices are put in order by position, whatever their files are called; each of its stacks is a medium.
-    SEG and RTSTRUCT objects become regions of the series that they refer to by UID; one that refers to none that is
-    here is refused. A label is what `DicomPictures` makes of modality and part of the body. Where a patient's studies
-    have dates, the visit is counted from the patient's first. The key is the folder, with a digest of the series' UID
-    where a folder holds several.
+    SEG and RTSTRUCT objects become regions of the series that they refer to by UID, and measurements of structured
+    reports are stated of it; what refers to none that is here is refused. A label is what `DicomPictures` makes of
+    modality and part of the body. Where a patient's studies have dates, the visit is counted from the patient's first.
+    The key is the folder, with a digest of the series' UID where a folder holds several.
     """
 
     version = "2"
@@ -81,7 +84,7 @@ class DicomSeries(Converter):
         start = len(params.folder.strip("/").split("/")) if params.folder.strip("/") else 0
         seen: set[str] = set()
         for _, paths in groupby(wanted, lambda path: path.split("/")[:-1][: start + params.depth]):
-            found = Found()
+            found = Found(params.measurements)
             for path in paths:
                 found.take(path, root, card, params.states)
             yield from _of_found(found, root, card, params, split, finder, seen)
@@ -92,6 +95,8 @@ class DicomSeries(Converter):
         found: set[Feature] = {*header_features(card, params.states), "volumes"}
         if params.masks or params.segments:
             found |= {"masks", "boxes"}
+        if params.measurements:
+            found.add("measured")
         if params.cine == "clip":
             found.add("clips")
         return frozenset(found)
@@ -120,14 +125,15 @@ def _of_found(
             try:
                 if how == "refuse":
                     raise BadInput("not_a_series", "its header does not place it among other slices", path)
-                sample = picture_sample(path, read_dicom(inside(root, path), pixels=False), card, params, split)
-                yield _clip(sample) if how == "clip" else sample
+                dataset = read_dicom(inside(root, path), pixels=False)
+                sample = picture_sample(path, dataset, card, params, split)
+                sample = _clip(sample) if how == "clip" else sample
+                measured = found.reports.of("", {sample.media[0].key: {words(dataset, "SOPInstanceUID") or ""}})
+                yield msgspec.structs.replace(sample, measured=measured)
             except BadInput as bad:
                 yield refused(path, bad, path)
     yield from maker.unused()
 
 
 def _clip(sample: Sample) -> Sample:
-    import msgspec
-
     return msgspec.structs.replace(sample, media=(Media(kind="clip", files=sample.media[0].files),), notes=())

@@ -37,6 +37,7 @@ TREATED = {
     "AcquisitionDate": "days from the patient's own first date",
     "AcquisitionDateTime": "days from the patient's own first date",
     "ConcatenationUID": "parts of one series are joined by it; never written",
+    "ContentSequence": "of reports of measurements: numbers and the meanings of codes, never typed text",
     "ContentDate": "days from the patient's own first date",
     "DimensionOrganizationUID": "frames are sorted by it; never written",
     "FrameOfReferenceUID": "masks and series of one space are matched by it; never written",
@@ -51,6 +52,7 @@ TREATED = {
     "SourceImageSequence": "masks and pictures are matched by it; never written",
     "StudyDate": "days from the patient's own first date",
     "StudyInstanceUID": "a digest",
+    "UID": "measurements and series are matched by it; never written",
 }
 """Attributes of the table that a converter may read although the profile removes them, and what is left of them."""
 
