@@ -21,7 +21,8 @@ UNITS: dict[str, tuple[Unit, float]] = {
     "um": ("mm", 1e-3), "mm": ("mm", 1.0), "cm": ("mm", 10.0), "m": ("mm", 1e3),
     "mm2": ("mm2", 1.0), "cm2": ("mm2", 100.0),
     "mm3": ("mm3", 1.0), "cm3": ("mm3", 1e3), "ml": ("mm3", 1e3), "mL": ("mm3", 1e3), "l": ("mm3", 1e6),
-    "L": ("mm3", 1e6), "deg": ("deg", 1.0), "[hnsf'U]": ("HU", 1.0), "g/ml{SUVbw}": ("SUV", 1.0), "{SUVbw}g/ml": ("SUV", 1.0),
+    "L": ("mm3", 1e6), "deg": ("deg", 1.0), "[hnsf'U]": ("HU", 1.0),
+    "g/ml{SUVbw}": ("SUV", 1.0), "{SUVbw}g/ml": ("SUV", 1.0),
 }  # fmt: skip
 """UCUM codes (for SUV as in DICOM CID 85) and our units."""
 QUANTITIES: dict[Unit, tuple[str, ...]] = {
