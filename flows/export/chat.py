@@ -8,7 +8,7 @@ from typing import Any
 
 from medloom.flows.export.conventions import Florence, InternVL, Qwen2Tokens, Resized, Thousandths
 from medloom.flows.export.form import LeftOut, LineForm, question_of
-from medloom.flows.export.geometry import Convention, Thing, parts, rewrite
+from medloom.flows.export.geometry import Convention, Thing, parts, rewrite, without_asking_json
 from medloom.flows.load import Item
 from medloom.schemas.record import Config
 
@@ -165,7 +165,7 @@ class Swift(LineForm):
                 continue
             named = [self._object(thing, objects) for thing in ((part,) if isinstance(part, Thing) else part.things)]
             said.append(", ".join(named))
-        return "".join(said)
+        return without_asking_json("".join(said))
 
     def _object(self, thing: Thing, objects: dict[str, list[Any]]) -> str:
         objects["bbox"].append(list(thing.at))

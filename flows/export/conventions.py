@@ -33,6 +33,7 @@ class Qwen2Tokens(Thousandths):
     """0 to 1000 between special tokens: Qwen2-VL."""
 
     name = "qwen2"
+    json = False
 
     def several(self, things: Sequence[tuple[Thing, View]]) -> str:
         return "".join(
@@ -54,6 +55,7 @@ class InternVL(Thousandths):
     """``<ref>liver</ref><box>[[x1, y1, x2, y2]]</box>``, 0 to 1000; all boxes of one name in one list."""
 
     name = "internvl"
+    json = False
 
     def several(self, things: Sequence[tuple[Thing, View]]) -> str:
         named: dict[str | None, list[str]] = {}
@@ -75,6 +77,7 @@ class Florence(Convention):
     """``liver<loc_12><loc_40><loc_300><loc_420>``: a thousand bins a side, counted from 0, by floor: Florence-2."""
 
     name = "florence"
+    json = False
 
     def scaled(self, at: Coordinates, view: View) -> list[int] | list[float]:
         return [min(999, math.floor(number * 1000 / side)) for number, side in zip(at, _sides(at, view), strict=True)]

@@ -52,7 +52,8 @@ class Coco(Form):
             if place.box is None:
                 continue
             view, data = by_id[record.views[place.view]]
-            path = self.media.place(view, data)
+            path = self.media.name(view, data)
+            self.media.write(path, data)
             yield tables.annotation(place, tables.image(view, path))
 
     def _spoken(self, record: Record, found: list[dict[str, Any]], tables: _Tables) -> None:

@@ -36,20 +36,22 @@ class Media:
         self.out = out
         self.count = 0
 
-    def place(self, view: View, data: bytes | None) -> str:
+    def name(self, view: View, data: bytes | None) -> str:
         """The file's path in the export. Raises LeftOut where the form can't show it, or the corpus lacks its bytes."""
         if view.kind not in FOLDERS:
             raise LeftOut(f"a whole {view.kind}, which the form can't show")
         if data is None:
             raise LeftOut("no bytes in an index-only corpus: medloom rejoin")
         ending = ENDINGS.get(view.format, view.format)
-        name = f"{FOLDERS[view.kind]}/{view.sha256[:2]}/{view.sha256}.{ending}"
+        return f"{FOLDERS[view.kind]}/{view.sha256[:2]}/{view.sha256}.{ending}"
+
+    def write(self, name: str, data: bytes | None) -> None:
+        """Writes the file, unless it is there."""
         path = self.out / name
-        if not path.exists():
+        if data is not None and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             self.count += 1
-        return name
 
 
 class Form:
@@ -96,11 +98,13 @@ class LineForm(Form):
 
         for item in items_of(row):
             try:
-                paths = [self.media.place(view, data) for view, data in zip(item.views, item.media, strict=True)]
+                paths = [self.media.name(view, data) for view, data in zip(item.views, item.media, strict=True)]
                 made = self.line(item, paths)
             except LeftOut as reason:
                 self.left_out[str(reason)] += 1
                 continue
+            for path, data in zip(paths, item.media, strict=True):
+                self.media.write(path, data)
             self._write(row.split, made)
             self.written[row.split] += 1
 

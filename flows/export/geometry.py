@@ -17,6 +17,7 @@ KEYS = {"bbox_2d": 4, "point_2d": 2}
 _OBJECT = r'\{"(?:bbox_2d|point_2d)": \[[^\]]*\](?:, "label": "(?:[^"\\]|\\.)*")?\}'
 _LIST = re.compile(rf"\[{_OBJECT}(?:, {_OBJECT})*\]")
 _BARE = re.compile(r"\[-?\d+(?:\.\d+)?(?:, -?\d+(?:\.\d+)?){1,3}\]")
+_ASKS_JSON = re.compile(r"(?: |(?<=\n))[^.?!:\n]*\bJSON\b[^.?!\n]*[.?!]|(?:,)? as JSON\b")
 _NEAR = 0.06
 """Texts say coordinates to one decimal."""
 
@@ -93,13 +94,22 @@ def rewrite(text: str, places: Sequence[Place], views: Sequence[View], conventio
         else:
             said.append(convention.several([(thing, views[thing.view]) for thing in part.things]))
     whole = "".join(said)
+    if not convention.json:
+        whole = without_asking_json(whole)
     return convention.nothing(whole) if whole.rstrip().endswith("[]") else whole
+
+
+def without_asking_json(text: str) -> str:
+    """A prompt without the words that ask for JSON, for forms whose answers are none."""
+    return _ASKS_JSON.sub("", text)
 
 
 class Convention:
     """How one family of models writes coordinates. This one: JSON, stored pixels, as medloom has it."""
 
     name = "pixels"
+    json = True
+    """Whether answers are JSON: prompts that ask for it lose that sentence where they aren't."""
 
     def scaled(self, at: Coordinates, view: View) -> list[int] | list[float]:
         """The coordinates in the convention's own numbers."""
