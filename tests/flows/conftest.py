@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -385,31 +384,3 @@ def published(example):
         "modality": view.acquisition.modality, "access": record.access,
         "views": [msgspec.to_builtins(view)], "records": [msgspec.to_builtins(record)],
     }  # fmt: skip
-
-
-SMALL_CATALOG = """\
-corpus: exported
-version: 2.1.0
-release: {licence: CC-BY-4.0, to: public}
-sources:
-  - {use: phantom_yolo, path: "phantom:7/cells_yolo"}
-  - {use: phantom_xray, path: "phantom:7/xray_coco", limit: 12}
-  - {use: phantom_skin, path: "phantom:7/derm_class_folders", limit: 20}
-tasks: [caption, vqa.closed, vqa.open, vqa.single_choice, vqa.multiple_choice, grounding.box, grounding.mask,
-  grounding.point, grounding.region, counting, counting.boxes, measurement.area, reasoning.box]
-filters: [structure, geometry, image, exact_duplicates]
-split: {by: patient, ratios: {train: 0.6, validation: 0.2, test: 0.2}, respect_published: true}
-shards: {rows: 12}
-gate: {run: false}
-"""
-
-
-@pytest.fixture(scope="session")
-def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small corpus of phantoms with boxes, points, masks, choices and measurements, built once."""
-    from medloom.flows.run import run_build
-
-    folder = tmp_path_factory.mktemp("exported")
-    (folder / "catalog.yaml").write_text(SMALL_CATALOG)
-    run_build(folder / "catalog.yaml", folder / "corpus")
-    return folder / "corpus"
