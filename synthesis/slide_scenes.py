@@ -40,7 +40,9 @@ def open_slide(media: Media, paths: list[Path]) -> Pyramid:
     with paths[0].open("rb") as handle:
         head = handle.read(132)
     if head[128:] == b"DICM":
-        raise BadInput("unsupported_slide", "DICOM slide microscopy is not read yet", media.files[0])
+        from medloom.converters.pixels.dicom_slide import DicomSlide
+
+        return DicomSlide(paths)
     if is_tiff(head):
         from medloom.converters.pixels.tiff_slide import TiffSlide
 

@@ -21,6 +21,7 @@ from medloom.converters.formats.dicom_references import Drawn, drawn
 from medloom.converters.formats.dicom_report import Reports, groups_of
 from medloom.converters.paths import inside
 from medloom.converters.pixels.dicom_file import read_dicom
+from medloom.converters.pixels.dicom_slide import is_beside
 from medloom.converters.pixels.dicom_stacks import Slice, slices_of
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
@@ -99,6 +100,9 @@ class Found:
             self.refused.append(refused(path, bad, path, part=True))
 
     def _take_image(self, path: str, dataset: Any, card: SourceCard, states: tuple[State, ...]) -> None:
+        if is_slide(dataset) and is_beside(dataset):
+            told = "the label or the glass of a slide, which may name the patient, and not the specimen"
+            raise BadInput("not_an_image", told, path)
         uid = words(dataset, "SeriesInstanceUID") or _without_uid(path, dataset)
         series = self.series.get(uid)
         if series is None:

@@ -26,6 +26,7 @@ from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.identity.dicom_profile import CAPTURED, DECLARED
 from medloom.converters.paths import inside
 from medloom.converters.pixels.dicom_file import frame_count, has_pixels, read_dicom
+from medloom.converters.pixels.dicom_slide import is_beside
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
@@ -143,6 +144,8 @@ def header_notes(dataset: Any) -> tuple[str, ...]:
 def _media(path: str, dataset: Any, params: FrameParams) -> tuple[tuple[Media, ...], list[str]]:
     frames = frame_count(dataset)
     if is_slide(dataset):
+        if is_beside(dataset):
+            raise BadInput("not_a_picture", "the label or the glass of a slide, and not the specimen", path)
         return (Media(kind="slide", files=(path,)),), []
     if frames == 1:
         return (Media(files=(path,)),), []
