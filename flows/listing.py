@@ -13,8 +13,8 @@ from medloom.schemas.card import SourceCard
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Refusal, Sample, first_file
 
-WEIGHTS = {"picture": 1, "volume": 256, "series": 256, "clip": 256, "slide": 64}
-"""What a medium costs beside a picture: a unit is a few seconds of work."""
+WEIGHTS = {"picture": 1, "volume": 64, "series": 64, "clip": 256, "slide": 64}
+"""What a medium costs beside a picture: a unit is up to a few seconds of work."""
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):

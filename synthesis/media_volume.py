@@ -24,7 +24,7 @@ def read_volume(media: Media, origin: Origin) -> Volume:
         from medloom.synthesis.array_scene import array_volume
 
         return array_volume(media, origin)
-    return _frame(read_nifti(origin.path(media.files[0])), media)
+    return _frame(read_nifti(origin.small(media.files[0])), media)
 
 
 def _frame(volume: Volume, media: Media) -> Volume:

@@ -86,6 +86,11 @@ class Origin:
                     self._mark(file, found, _digest_of(path, found.st_size, found.st_mtime_ns))
         return path
 
+    def small(self, file: str) -> bytes | Path:
+        """The bytes of a file below `BIG`, read once for its hash and its content, else its path; marked either way."""
+        size = inside(self.root, self.real(file)).stat().st_size
+        return self.read(file) if size < BIG else self.path(file)
+
     def read(self, file: str) -> bytes:
         """The file's bytes, read once and marked. Raises BadInput as `inside` does."""
         with inside(self.root, self.real(file)).open("rb", buffering=0) as handle:  # one call to read all of it

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.mask import components3d
+from medloom.converters.pixels.mask import numbered3d
 from medloom.schemas.card import AreaRule
 from medloom.schemas.record import Fact
 
@@ -20,7 +20,8 @@ class Structure:
     """One concept in one volume.
 
     `crop` holds the 3D component number of each voxel (0: none) within `where`, the half-open ijk slices of the
-    volume of `shape`; `voxel_mm3` is None where the volume has no spacing.
+    volume of `shape`; `sizes` are the voxels of component 1, 2, ...; `voxel_mm3` is None where the volume has no
+    spacing.
     """
 
     concept: str
@@ -28,18 +29,12 @@ class Structure:
     shape: tuple[int, int, int]
     where: tuple[slice, slice, slice]
     crop: NDArray[Any]
+    sizes: NDArray[np.int64]
     voxel_mm3: float | None
 
-    @cached_property
-    def sizes(self) -> NDArray[np.int64]:
-        """Voxels of component 1, 2, ...; index 0 stands for component 1."""
-        return np.bincount(self.crop.ravel())[1:]
-
-    def whole(self) -> NDArray[Any]:
-        """The component numbers on the volume's own grid, ijk. Pages outside the crop are never touched."""
-        full = np.zeros(self.shape, self.crop.dtype)
-        full[self.where] = self.crop
-        return full
+    def cut(self, axis: int, index: int) -> NDArray[Any]:
+        """The crop's component numbers at `index` of the volume across array `axis`, which the crop must reach."""
+        return self.crop.take(index - self.where[axis].start, axis)
 
     def areas(self, axis: int) -> NDArray[np.int64]:
         """Voxels of each component (rows) in each slice across array `axis` (columns) of the whole volume."""
@@ -52,12 +47,19 @@ class Structure:
         return {}
 
     def _counted(self, axis: int) -> NDArray[np.int64]:
+        others = tuple(number for number in range(3) if number != axis)
+        counts = np.zeros((len(self.sizes), self.shape[axis]), np.int64)
+        if len(self.sizes) <= FEW:
+            for number, row in enumerate(counts, start=1):
+                row[self.where[axis]] = np.count_nonzero(self.crop == number, axis=others)
+            return counts
         found = np.nonzero(self.crop)
-        numbers = self.crop[found].astype(np.int64) - 1
-        start = self.where[axis].start
-        length = self.shape[axis]
-        flat = np.bincount(numbers * length + found[axis] + start, minlength=len(self.sizes) * length)
-        return flat.reshape(len(self.sizes), length)
+        place = (self.crop[found].astype(np.int64) - 1) * self.shape[axis] + found[axis] + self.where[axis].start
+        return np.bincount(place, minlength=counts.size).reshape(counts.shape)
+
+
+FEW = 4
+"""Up to so many components are counted one after another, more all at once."""
 
 
 def structures_of(
@@ -70,13 +72,12 @@ def structures_of(
     """Structures of (concept, fact, cropped mask, where): components below the rule's mm³ are left out."""
     found: list[Structure] = []
     for concept, fact, mask, where in masks:
-        parts = [part for part in components3d(mask, connectivity) if part.voxels * (voxel_mm3 or 1.0) >= rule.mm3]
-        if parts:
-            numbered = np.zeros(mask.shape, np.uint16 if len(parts) < 2**16 else np.uint32)
-            for number, part in enumerate(parts, start=1):
-                i0, j0, k0, i1, j1, k1 = part.box
-                numbered[i0:i1, j0:j1, k0:k1][part.mask] = number
-            found.append(Structure(concept, fact, shape, where, numbered, voxel_mm3))
+        numbers, sizes = numbered3d(mask, connectivity)
+        kept = int(np.count_nonzero(sizes * (voxel_mm3 or 1.0) >= rule.mm3))  # the largest come first
+        if kept < len(sizes):
+            numbers[numbers > kept] = 0
+        if kept:
+            found.append(Structure(concept, fact, shape, where, numbers, sizes[:kept], voxel_mm3))
     return found
 
 

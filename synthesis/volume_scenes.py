@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from medloom.converters.pixels.mask import boxes3d_of_labels, components
 from medloom.converters.pixels.picture import from_array
-from medloom.converters.pixels.plane import PlaneGeometry, native_axes, slice_of
+from medloom.converters.pixels.plane import PlaneGeometry, displayed, native_axes
 from medloom.converters.pixels.reorient import reoriented
 from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid
 from medloom.converters.pixels.window import Window, apply_window, choose_window
@@ -128,7 +128,7 @@ def _of_region(
 
 def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
     """The label map's integers on the volume's own grid. Raises BadInput where it lies on another."""
-    labels = reoriented(read_nifti(stage.origin.path(file)), volume)
+    labels = reoriented(read_nifti(stage.origin.small(file)), volume)
     try:
         require_same_grid(volume, labels)
         return label_map(labels)
@@ -138,7 +138,7 @@ def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
 
 def _refuse_unnamed(labels: NDArray[Any], unnamed: set[int], file: str) -> None:
     """`unnamed` are the values above 0 without a name; below 0 none has one."""
-    if labels.min() < 0:
+    if labels.dtype.kind == "i" and labels.min() < 0:
         unnamed = unnamed | {int(value) for value in np.unique(labels[labels < 0])}
     if unnamed:
         raise BadInput("unnamed_value", f"values {sorted(unnamed)} have no name in the card's label map", file)
@@ -226,7 +226,7 @@ def _sections(
     where = structure.where[axis]
     if not where.start <= geometry.native_index < where.stop:
         return
-    cut, _ = slice_of(structure.whole(), scan.volume.affine, plane, index)
+    cut, (left, top) = _displayed_cut(structure, scan, geometry, axis)
     areas = structure.areas(axis)
     rule = stage.origin.card.min_area
     objects = stage.origin.card.components == "objects"
@@ -239,11 +239,24 @@ def _sections(
                 continue
             pointer = f"{structure.fact.pointer};component={number};slice={plane}:{index}"
             fact = msgspec.structs.replace(structure.fact, pointer=pointer)
-            corner = (int(part.box[0]), int(part.box[1]))
+            corner = (left + int(part.box[0]), top + int(part.box[1]))
             made = instance_of(part.mask, corner, structure.concept, fact, canvas)
             if made is not None:
                 whole = largest and len(parts) == 1
                 yield replace(made, component=number, largest_section=whole, volume_mm3=volume, whole_object=objects)
+
+
+def _displayed_cut(
+    structure: Structure, scan: Scan, geometry: PlaneGeometry, axis: int
+) -> tuple[NDArray[Any], tuple[int, int]]:
+    """The component numbers of a structure in one slice as it is displayed, cropped, and the crop's left and top."""
+    affine, plane = scan.volume.affine, geometry.plane
+    axes, flipped = native_axes(affine, plane)
+    right, down = axes[1:]
+    across, along = structure.where[right], structure.where[down]
+    left = structure.shape[right] - across.stop if flipped[1] else across.start
+    top = structure.shape[down] - along.stop if flipped[2] else along.start
+    return displayed(structure.cut(axis, geometry.native_index), affine, plane), (left, top)
 
 
 def _volumes(structures: Iterable[Structure]) -> Iterator[WholeVolume]:

@@ -19,8 +19,8 @@ from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode,
 
 __all__ = [
     "Box", "Box3d", "Component", "Component3d", "binary", "bounding_box", "box3d", "box_iou", "boxes3d_of_labels",
-    "boxes_of_labels", "colour_mask", "components", "components3d", "polygon_to_mask", "rle_area", "rle_decode",
-    "rle_encode", "rle_iou",
+    "boxes_of_labels", "colour_mask", "components", "components3d", "numbered3d", "polygon_to_mask", "rle_area",
+    "rle_decode", "rle_encode", "rle_iou",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]
@@ -74,9 +74,29 @@ def _extents(labels: NDArray[Any]) -> Iterable[tuple[int, tuple[slice, ...]]]:
         values = values[first:]
         labels = np.maximum(inverse.reshape(labels.shape) - first + 1, 0)
     turned = labels.flags.f_contiguous  # scipy walks C order: three times faster on what NIfTI holds
-    for number, found in enumerate(ndimage.find_objects(labels.T if turned else labels), start=1):
+    labels = labels.T if turned else labels
+    outer = _filled(labels)
+    if not outer:
+        return
+    for number, found in enumerate(ndimage.find_objects(labels[outer]), start=1):
         if found is not None:
-            yield (number if values is None else int(values[number - 1])), found[::-1] if turned else found
+            where = tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(outer, found, strict=True))
+            yield (number if values is None else int(values[number - 1])), where[::-1] if turned else where
+
+
+def _filled(labels: NDArray[Any]) -> tuple[slice, ...]:
+    """The smallest box around all that is not zero, () where nothing is. By projections of joined bits: a tenth of the
+    time that walking voxel by voxel takes."""
+    spans: list[slice] = []
+    while len(spans) < labels.ndim:
+        part = labels[tuple(spans)]
+        for _ in spans:
+            part = np.bitwise_or.reduce(part, axis=0)
+        hits = np.flatnonzero(np.bitwise_or.reduce(part.reshape(len(part), -1), axis=1)) if part.size else part[:0]
+        if not hits.size:
+            return ()
+        spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(spans)
 
 
 def components(mask: NDArray[Any], connectivity: int = 8, min_area_px: int = 0) -> list[Component]:
@@ -118,6 +138,37 @@ def box3d(mask: NDArray[Any]) -> Box3d | None:
     return i0, j0, k0, i1, j1, k1
 
 
+def numbered3d(mask: NDArray[Any], connectivity: int = 26) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The connected parts (6, 18 or 26 neighbours) of a volume mask, numbered from 1: the largest first, then by box.
+
+    Returns the number of each voxel (0: none), and the voxels of each part.
+    """
+    from scipy import ndimage
+
+    steps = {6: 1, 18: 2, 26: 3}[connectivity]
+    solid = mask if mask.dtype == np.bool_ else mask != 0
+    turned = solid.flags.f_contiguous  # scipy walks C order
+    if turned:
+        solid = solid.T
+    labels, count = ndimage.label(solid, ndimage.generate_binary_structure(3, steps))
+    if count < 2:
+        numbers: NDArray[Any] = solid.astype(np.uint8)
+        sizes = np.full(count, np.count_nonzero(solid), np.int64)
+    else:
+        sizes = np.bincount(labels.reshape(-1), minlength=count + 1)[1:]
+        boxes = [
+            (tuple(side.start for side in where), tuple(side.stop for side in where))
+            for where in (found[::-1] if turned else found for found in ndimage.find_objects(labels))
+        ]
+        if turned and len(set(zip(sizes.tolist(), boxes, strict=True))) < count:  # the order of walking would decide
+            return numbered3d(np.ascontiguousarray(mask), connectivity)
+        order = sorted(range(count), key=lambda part: (-sizes[part], boxes[part]))
+        place = np.zeros(count + 1, np.min_scalar_type(count))
+        place[1 + np.array(order)] = np.arange(1, count + 1)
+        numbers, sizes = place[labels], sizes[order]
+    return numbers.T if turned else numbers, sizes
+
+
 def components3d(mask: NDArray[Any], connectivity: int = 26, min_voxels: int = 0) -> list[Component3d]:
     """The connected parts (6, 18 or 26 neighbours) of at least `min_voxels`, the largest first, then by box."""
     from scipy import ndimage
@@ -126,14 +177,12 @@ def components3d(mask: NDArray[Any], connectivity: int = 26, min_voxels: int = 0
     if outer is None:
         return []
     i0, j0, k0, i1, j1, k1 = outer
-    steps = {6: 1, 18: 2, 26: 3}[connectivity]
-    labels, _ = ndimage.label(mask[i0:i1, j0:j1, k0:k1] != 0, ndimage.generate_binary_structure(3, steps))
+    numbers, sizes = numbered3d(mask[i0:i1, j0:j1, k0:k1], connectivity)
     found = []
-    for number, where in enumerate(ndimage.find_objects(labels), start=1):
-        part = labels[where] == number
-        voxels = int(np.count_nonzero(part))
+    for number, (where, voxels) in enumerate(zip(ndimage.find_objects(numbers), sizes.tolist(), strict=True), start=1):
         if voxels < min_voxels:
-            continue
+            break
+        part = numbers[where] == number
         i, j, k = (s.start + o for s, o in zip(where, (i0, j0, k0), strict=True))
         centre = [float(np.arange(n) @ _profile(part, a)) / voxels + 0.5 for a, n in enumerate(part.shape)]
         found.append(
@@ -144,7 +193,7 @@ def components3d(mask: NDArray[Any], connectivity: int = 26, min_voxels: int = 0
                 (i + centre[0], j + centre[1], k + centre[2]),
             )
         )
-    return sorted(found, key=lambda c: (-c.voxels, c.box))
+    return found
 
 
 def _profile(part: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:

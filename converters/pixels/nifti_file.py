@@ -19,10 +19,12 @@ _HEAD = 544  # the larger of the two headers
 _PEEK = 1 << 16
 
 
-def read(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, NDArray[Any]]:
-    """(nibabel header, array as stored, Fortran order, read-only). A plain file is mapped, a gzip inflated once."""
-    with path.open("rb") as file:
-        head = file.read(_PEEK)
+def read(source: Path | bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, NDArray[Any]]:
+    """(nibabel header, array as stored, Fortran order, read-only) of a file, or of its bytes.
+
+    A plain file is mapped, a gzip inflated once.
+    """
+    head = source[:_PEEK] if isinstance(source, bytes) else _head(source)
     if not head:
         raise BadInput("empty_file", "no bytes")
     packed = head.startswith(_GZIP)
@@ -31,14 +33,23 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, NDArray[Any]]:
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size + offset > max_bytes:
         raise BadInput("decompression_bomb", f"{shape} of {dtype} is {size} bytes, at most {max_bytes}")
-    if not packed:
-        if path.stat().st_size < offset + size:
-            raise BadInput("truncated", f"{path.stat().st_size} bytes, {offset + size} announced")
-        return header, np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F")
-    content = _inflate(path.read_bytes(), offset + size, whole=True)
-    if len(content) < offset + size:
-        raise BadInput("truncated", f"{len(content)} bytes unpacked, {offset + size} announced")
+    if packed:
+        content = _inflate(source if isinstance(source, bytes) else source.read_bytes(), offset + size, whole=True)
+        if len(content) < offset + size:
+            raise BadInput("truncated", f"{len(content)} bytes unpacked, {offset + size} announced")
+    else:
+        found = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if found < offset + size:
+            raise BadInput("truncated", f"{found} bytes, {offset + size} announced")
+        if not isinstance(source, bytes):
+            return header, np.memmap(source, dtype=dtype, mode="r", offset=offset, shape=shape, order="F")
+        content = source
     return header, np.frombuffer(content, dtype, size // dtype.itemsize, offset).reshape(shape, order="F")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_PEEK)
 
 
 def _inflate(data: bytes, wanted: int, whole: bool) -> bytes:

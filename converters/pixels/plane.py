@@ -92,11 +92,17 @@ def slice_of(
     on the same grid give the same geometry. `index` counts along RAS+ from 0. Raises IndexError outside.
     """
     geometry = plane_geometry(array.shape, affine, plane, index, oriented)
+    across = native_axes(affine, plane)[0][0]
+    picked = array[(slice(None),) * across + (geometry.native_index,)]
+    return displayed(picked, affine, plane), geometry
+
+
+def displayed(picked: NDArray[Any], affine: NDArray[np.float64], plane: Plane) -> NDArray[Any]:
+    """What an array gives at one place across the slices, its other two axes in their order, as it is displayed."""
     axes, flipped = native_axes(affine, plane)
-    picked = array[(slice(None),) * axes[0] + (geometry.native_index,)]
     if axes[1] < axes[2]:
         picked = picked.T  # rows run downwards
-    return picked[:: -1 if flipped[2] else 1, :: -1 if flipped[1] else 1], geometry
+    return picked[:: -1 if flipped[2] else 1, :: -1 if flipped[1] else 1]
 
 
 def plane_geometry(

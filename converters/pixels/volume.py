@@ -95,8 +95,8 @@ class Volume:
             return array.astype(np.float32) * np.float32(self.slope) + np.float32(self.inter)
 
 
-def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
-    """A `.nii` or `.nii.gz` file (NIfTI-1 and NIfTI-2).
+def read_nifti(source: Path | bytes, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
+    """A `.nii` or `.nii.gz` file (NIfTI-1 and NIfTI-2), or its bytes.
 
     The sform counts where its code is above 0, else the qform, else the file has no orientation, only spacing.
     Units other than mm are converted.
@@ -104,7 +104,7 @@ def read_nifti(path: Path, max_bytes: int = nifti_file.MAX_BYTES) -> Volume:
     Raises BadInput: ``empty_file``, ``not_a_volume``, ``truncated``, ``corrupt``, ``decompression_bomb`` (more than
     `max_bytes`, decided before unpacking), ``unsupported_volume`` (colour, complex, more than 4D), ``bad_affine``.
     """
-    header, data = nifti_file.read(path, max_bytes)
+    header, data = nifti_file.read(source, max_bytes)
     with np.errstate(invalid="ignore", over="ignore"):  # what is no number is found below
         affine, oriented, notes = _affine(header)
     units = int(header["xyzt_units"]) & 7
