@@ -34,7 +34,7 @@ class Structure:
 
     def cut(self, axis: int, index: int) -> NDArray[Any]:
         """The crop's component numbers at `index` of the volume across array `axis`, which the crop must reach."""
-        return self.crop.take(index - self.where[axis].start, axis)
+        return np.asarray(self.crop.take(index - self.where[axis].start, axis))
 
     def areas(self, axis: int) -> NDArray[np.int64]:
         """Voxels of each component (rows) in each slice across array `axis` (columns) of the whole volume."""
