@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NARROW = ("id", "config", "task", "type", "source", "sample", "views", "patient", "study", "published_split", "licence",
           "redistribute")  # fmt: skip
-VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "bytes", "mean", "std")
+VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "bytes", "mean", "std", "thumb")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from medloom.quality.components import components
-
 BITS = 64
 DISTANCE = 4
 MEAN_GAP = 16.0  # grey levels; re-encoding and resizing move mean and spread by one or two
@@ -151,11 +149,3 @@ def repeats(count: int, earlier: NDArray[Any], later: NDArray[Any]) -> NDArray[n
         stands[gone] = best[gone]
         open_ = (stands[second] < 0) & (stands[first] < 0)
         first, second = first[open_], second[open_]
-
-
-def clusters(pictures: pl.DataFrame, distance: int = DISTANCE) -> pl.Series:
-    """The smallest `sha256` of each picture's cluster, over chains of `picture_pairs`; `pictures` as there."""
-    distinct = pictures.unique("sha256", maintain_order=False).sort("sha256")
-    smallest = components(len(distinct), *picture_pairs(distinct, distance))
-    named = distinct.select("sha256", cluster=distinct["sha256"].gather(smallest))
-    return pictures.select("sha256").join(named, on="sha256", how="left", maintain_order="left")["cluster"]

@@ -12,7 +12,7 @@ import polars as pl
 
 from medloom.quality.components import components
 from medloom.quality.draw import draw
-from medloom.quality.duplicates import DISTANCE, clusters
+from medloom.quality.likeness import DISTANCE, clusters
 from medloom.schemas.catalog import SplitSettings
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Split
@@ -55,9 +55,11 @@ class SplitResult:
 def picture_keys(views: pl.DataFrame, distance: int = DISTANCE) -> pl.DataFrame:
     """source, sample, key: one key for all pictures of a cluster of near-duplicates, equal bytes included.
 
-    `views` has `source`, `sample`, `sha256`, `phash`, `mean`, `std`, `width`, `height`.
+    `views` has `source`, `sample`, `sha256`, `thumb`, `phash`, `mean`, `std`, `width`, `height`. Pictures of one sample
+    are not compared: they stay together anyhow.
     """
-    named = views.select("source", "sample", key=pl.format("picture:{}", clusters(views, distance)))
+    owned = views.with_columns(owner=pl.concat_str("source", "sample", separator="\0"))
+    named = views.select("source", "sample", key=pl.format("picture:{}", clusters(owned, distance)))
     return named.unique().sort("source", "sample", "key")
 
 

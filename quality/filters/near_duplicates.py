@@ -1,4 +1,4 @@
-"""Near-duplicates: pictures that were resized, re-encoded or little changed, under several owners."""
+"""Near-duplicates: pictures that were resized, re-encoded, cropped, padded or re-windowed, under several owners."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from medloom.quality.duplicates import DISTANCE, MEAN_GAP, picture_pairs
+from medloom.quality.duplicates import MEAN_GAP
 from medloom.quality.filter import Filter, FilterParams
+from medloom.quality.likeness import DISTANCE, copies
 from medloom.quality.repeated import RECORD_COLUMNS, Across, drop_repeated
 
 
 class NearDuplicatesParams(FilterParams):
-    """`distance`: differing bits of the 64-bit pHash. `mean_gap`: largest difference of mean grey levels.
+    """`distance`: differing bits of the 64-bit hashes up to which two pictures are laid over each other. `mean_gap`:
+    largest difference of mean grey levels of pictures without a thumb, of which the hash has to do.
 
     `across` "sources": what one source repeats stays, for its repeats are often wanted (visits, slices, frames).
     `contradictions`: off, because pictures that are merely alike may truly differ in a finding.
@@ -32,14 +34,15 @@ class NearDuplicates(Filter):
     """Drops the records of which every picture nearly is one of an earlier owner (the same bytes included).
 
     Reasons: ``near_duplicate``, and ``contradiction`` on request. Who counts as earlier:
-    `medloom.quality.repeated.drop_repeated`; what counts as nearly: `medloom.quality.duplicates.picture_pairs`.
+    `medloom.quality.repeated.drop_repeated`; what counts as nearly: `medloom.quality.likeness.copies`.
     """
 
     name: ClassVar[str] = "near_duplicates"
+    version: ClassVar[str] = "2"
     scope: ClassVar[Literal["unit", "corpus"]] = "corpus"
     record_columns: ClassVar[tuple[str, ...]] = RECORD_COLUMNS
     view_columns: ClassVar[tuple[str, ...]] = (
-        "id", "source", "sample", "sha256", "phash", "mean", "std", "width", "height",
+        "id", "source", "sample", "sha256", "phash", "mean", "std", "width", "height", "thumb",
     )  # fmt: skip
     Params: ClassVar[type[FilterParams]] = NearDuplicatesParams
     params: NearDuplicatesParams
@@ -51,5 +54,5 @@ class NearDuplicates(Filter):
             "near_duplicate",
             across=self.params.across,
             contradictions=self.params.contradictions,
-            pairs_of=partial(picture_pairs, distance=self.params.distance, mean_gap=self.params.mean_gap),
+            pairs_of=partial(copies, distance=self.params.distance, mean_gap=self.params.mean_gap),
         )

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medloom.quality.components import components
-from medloom.quality.duplicates import clusters, hash_values, near_pairs, picture_pairs, repeats
+from medloom.quality.duplicates import hash_values, near_pairs, picture_pairs, repeats
+from medloom.quality.likeness import clusters
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), max_size=30)
 
@@ -89,8 +90,9 @@ def test_clusters_follow_chains_and_ignore_row_order():
         ("z", "f0f0f0f0f0f0f0f0", 90, 40, 64, 64),
         ("b", "0f0f0f0f0f0f0f00", 90, 40, 64, 64),
     ]
-    assert clusters(_pictures(*rows)).to_list() == ["a", "a", "a", "z", "a"]
-    assert clusters(_pictures(*rows[::-1])).to_list() == ["a", "z", "a", "a", "a"]
+    owned = _pictures(*rows).with_columns(owner="sha256", thumb=pl.lit(None, pl.Binary))
+    assert clusters(owned).to_list() == ["a", "a", "a", "z", "a"]
+    assert clusters(owned[::-1]).to_list() == ["a", "z", "a", "a", "a"]
 
 
 EDGES = st.integers(1, 25).flatmap(

@@ -203,7 +203,7 @@ def test_near_pictures_share_a_key_across_sources(kit):
             kit.view("b", source="second", phash="0f0f0f0f0f0f0f00"),
             kit.view("c", source="second", phash="f0f0f0f0f0f0f0f0"),
         ],
-    )
+    ).with_columns(thumb=pl.lit(None, pl.Binary))
     keys = {(source, sample): key for source, sample, key in picture_keys(views).rows()}
     assert keys["first", "case-a"] == keys["second", "case-b"] != keys["second", "case-c"]
     rows = _samples([(source, sample, None, None, None) for source, sample in keys])
