@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.dicom_file import attribute, numbers
+from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers
+from medloom.converters.pixels.dicom_frame_check import check_frames
+from medloom.converters.pixels.nifti_file import MAX_BYTES
 from medloom.converters.pixels.volume import Volume
 from medloom.schemas.errors import BadInput
 
@@ -36,14 +38,21 @@ def read_seg(path: Path, volume: Volume, wanted: set[int] | None = None) -> dict
     be left out, which means that nothing is there. Frames are placed by their own position and orientation, never by
     their order, and axes may run in any direction as long as voxel falls on voxel.
 
-    Raises BadInput ``not_a_seg``, ``undecodable``, ``no_position``, ``grid_mismatch`` (frames between the voxels of the
-    volume, or content outside it), ``unknown_series`` (another frame of reference).
+    Raises BadInput ``not_a_seg``, ``decompression_bomb``, what `check_frames` raises, ``undecodable``, ``no_position``,
+    ``grid_mismatch`` (frames between the voxels of the volume, or content outside it), ``unknown_series`` (another
+    frame of reference).
     """
     import highdicom as hd
 
     try:
         found = hd.seg.segread(path)
+        size = int(found.Rows) * int(found.Columns) * frame_count(found)
+        if size > MAX_BYTES:
+            raise BadInput("decompression_bomb", f"{size} pixels of segments, at most {MAX_BYTES} are read")
+        check_frames(found, None)
         frames = np.asarray(found.pixel_array)
+    except BadInput:
+        raise
     except Exception as error:  # highdicom and its decoders raise almost anything on broken objects
         raise BadInput("not_a_seg", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
     frames = frames[None] if frames.ndim == 2 else frames

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from pydicom import dcmread
 
 from medloom.converters.pixels.dicom_seg import read_seg
 from medloom.converters.pixels.dicom_series import read_series
@@ -94,3 +95,65 @@ def test_what_is_no_seg_is_refused(data_dir: Path, ct: Volume) -> None:
     with pytest.raises(BadInput) as caught:
         read_seg(data_dir / FOLDER / "ct-3slice" / "01.dcm", ct)
     assert caught.value.reason == "not_a_seg"
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, scanner):
+    """A series of five slices, and a way to draw segments (slice, row, column) on it."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    images = scanner.series(tmp_path / "ct", [8.0, 0.0, 4.0, 2.0, 6.0])
+
+    def draw(pixels: np.ndarray, kind: str, count: int = 1, **more: object) -> tuple[Path, Volume]:
+        described = [
+            hd.seg.SegmentDescription(
+                number, f"s{number}", codes.SCT.Organ, codes.SCT.Liver, hd.seg.SegmentAlgorithmTypeValues.MANUAL
+            )
+            for number in range(1, count + 1)
+        ]
+        ids = (scanner.uid("seg"), 2, scanner.uid("seg", 1), 1)
+        seg = hd.seg.Segmentation(images, pixels, kind, described, *ids, "us", "m", "1", "1", **more)
+        seg.save_as(tmp_path / "seg.dcm")
+        return tmp_path / "seg.dcm", read_series(sorted((tmp_path / "ct").iterdir()))
+
+    return draw
+
+
+def test_a_fractional_segment_is_where_it_is_half_or_more(drawn) -> None:
+    share = np.zeros((5, 24, 32))
+    share[:, 3, 4], share[:, 3, 5], share[:, 3, 6] = 0.4, 0.6, 1.0
+    path, volume = drawn(share, "FRACTIONAL")
+    (segment,) = read_seg(path, volume).values()
+    assert sorted(map(tuple, np.argwhere(segment.mask[:, :, 2]))) == [(5, 3), (6, 3)]
+
+
+@pytest.mark.parametrize("omitted", [False, True])
+def test_frames_without_content_may_be_left_out(omitted: bool, drawn) -> None:
+    mask = np.zeros((5, 24, 32), np.uint8)
+    mask[1, 3:5, 7] = 1  # the second image, at z = 0
+    path, volume = drawn(mask, "BINARY", omit_empty_frames=omitted)
+    frames = int(dcmread(path).NumberOfFrames)
+    (segment,) = read_seg(path, volume).values()
+    assert np.argwhere(segment.mask).tolist() == [[7, 3, 0], [7, 4, 0]]
+    assert frames == (1 if omitted else 5)
+
+
+def test_a_label_map_on_its_series(drawn) -> None:
+    values = np.zeros((5, 24, 32), np.uint8)
+    values[0, 1, 2], values[4, 3, 4] = 1, 2  # at z = 8 and z = 6
+    path, volume = drawn(values, "LABELMAP", count=2)
+    found = read_seg(path, volume)
+    assert {number: np.argwhere(one.mask).tolist() for number, one in found.items()} == {
+        1: [[2, 1, 4]], 2: [[4, 3, 3]],
+    }  # fmt: skip
+    assert list(read_seg(path, volume, {2})) == [2]
+
+
+def test_another_space_is_refused(drawn, tmp_path: Path) -> None:
+    path, volume = drawn(np.ones((5, 24, 32), np.uint8), "BINARY")
+    moved = dcmread(path)
+    moved.FrameOfReferenceUID = "1.2.3"
+    moved.save_as(path)
+    with pytest.raises(BadInput, match="unknown_series"):
+        read_seg(path, volume)

@@ -88,3 +88,87 @@ def test_a_box_holds_the_centres_within_it(i0: int, j0: int, i1: int, j1: int) -
     expected[i0:i1, j0:j1] = True
     assert np.array_equal(found, expected)
     assert np.array_equal(inside_polygons([box[::-1]], (20, 14)), expected)
+
+
+def _structure(tmp_path: Path, images, contours: dict[float, list[np.ndarray]], kind: str = "CLOSED_PLANAR") -> Path:
+    """An RTSTRUCT of one ROI: polygons of (x, y) mm by z, on the images of a series."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    one = Dataset()
+    one.file_meta = FileMetaDataset()
+    one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    one.SOPClassUID, one.SOPInstanceUID, one.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.7", "RTSTRUCT"
+    roi, drawn = Dataset(), Dataset()
+    roi.ROINumber, roi.ROIName = 1, "mass"
+    roi.ReferencedFrameOfReferenceUID = images[0].FrameOfReferenceUID
+    drawn.ReferencedROINumber, drawn.ContourSequence = 1, []
+    by_place = {float(image.ImagePositionPatient[2]): image for image in images}
+    for z, polygons in contours.items():
+        for polygon in polygons:
+            contour, image = Dataset(), Dataset()
+            contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(polygon)
+            contour.ContourData = [f"{value:.6g}" for x, y in polygon for value in (x, y, z)]
+            if z in by_place:
+                image.ReferencedSOPInstanceUID = by_place[z].SOPInstanceUID
+                contour.ContourImageSequence = [image]
+            drawn.ContourSequence.append(contour)
+    one.StructureSetROISequence, one.ROIContourSequence = [roi], [drawn]
+    one.save_as(tmp_path / "rs.dcm", enforce_file_format=True)
+    return tmp_path / "rs.dcm"
+
+
+def _square(x: float, y: float, half: float) -> np.ndarray:
+    return np.array([(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)])
+
+
+@pytest.fixture
+def ct(tmp_path: Path, scanner):
+    images = scanner.series(tmp_path / "ct", [0.0, 2.0, 4.0, 6.0, 8.0])
+    return images, read_series(sorted((tmp_path / "ct").iterdir()))
+
+
+def test_contours_land_where_they_were_drawn_with_their_hole(tmp_path: Path, ct) -> None:
+    images, volume = ct  # x from -10, y from -20, 1 mm
+    path = _structure(
+        tmp_path, images, {2.0: [_square(0, -10, 4.5), _square(0, -10, 1.5)], 4.0: [_square(0, -10, 2.5)]}
+    )
+    roi = read_rtstruct(path, volume, 1)
+    assert roi.mask.sum(axis=(0, 1)).tolist() == [0, 81 - 9, 25, 0, 0]
+    assert not roi.mask[10, 10, 1] and roi.mask[7, 10, 1] and roi.mask[10, 10, 2]
+    assert (roi.gaps, roi.name) == ((), "mass")
+
+
+def test_slices_between_contours_without_one_are_told(tmp_path: Path, ct) -> None:
+    images, volume = ct
+    path = _structure(tmp_path, images, {0.0: [_square(0, -10, 3)], 6.0: [_square(0, -10, 3)]})
+    assert read_rtstruct(path, volume, 1).gaps == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("contours", "kind", "reason"),
+    [
+        ({10.0: [_square(0, -10, 3)]}, "CLOSED_PLANAR", "missing_slices"),
+        ({2.0: [_square(40, -10, 3)]}, "CLOSED_PLANAR", "missing_slices"),
+        ({2.0: [_square(0, -10, 3)]}, "OPEN_PLANAR", "no_contour"),
+        ({}, "CLOSED_PLANAR", "no_contour"),
+    ],
+)
+def test_contours_that_make_no_mask_here(contours, kind: str, reason: str, tmp_path: Path, ct) -> None:
+    images, volume = ct
+    with pytest.raises(BadInput) as caught:
+        read_rtstruct(_structure(tmp_path, images, contours, kind), volume, 1)
+    assert caught.value.reason == reason
+
+
+def test_points_are_kept_beside_contours(tmp_path: Path, ct) -> None:
+    images, volume = ct
+    path = _structure(tmp_path, images, {2.0: [_square(0, -10, 3)]})
+    rs = dcmread(path)
+    from copy import deepcopy
+
+    point = deepcopy(rs.ROIContourSequence[0].ContourSequence[0])
+    point.ContourGeometricType, point.NumberOfContourPoints, point.ContourData = "POINT", 1, [-7, -12, 4]
+    rs.ROIContourSequence[0].ContourSequence.append(point)
+    rs.save_as(path)
+    assert read_rtstruct(path, volume, 1).points == ((3.0, 8.0, 2.0),)
