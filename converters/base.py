@@ -13,7 +13,7 @@ from medloom.schemas.sample import Refusal, Sample
 
 Feature = Literal[
     "labels", "absent_labels", "boxes", "masks", "spacing", "landmarks", "texts", "questions", "events", "measured",
-    "volumes", "clips", "pairs",
+    "volumes", "clips", "pairs", "changes", "contrasts", "visits",
 ]  # fmt: skip
 
 

@@ -64,6 +64,8 @@ def _take(outcome: Outcome, result: Result, marks: list[FileMark]) -> None:
     result.refused.extend(outcome.refused)
     result.lost.update(outcome.lost)
     result.silent += outcome.silent
+    result.glances.extend(outcome.glances)
+    result.waiting.update(outcome.waiting)
     for place, kind, count in outcome.identity:
         result.identity[place, kind] += count
     for sha256, data in outcome.pictures.items():

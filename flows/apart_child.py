@@ -24,6 +24,7 @@ from medloom.schemas.appearance import Appearance
 from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal
 from medloom.schemas.view import View
+from medloom.synthesis.glance import Glance
 from medloom.synthesis.origin import FileMark, Origin
 
 
@@ -39,6 +40,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     pictures: dict[str, bytes]
     marks: tuple[FileMark, ...]
     identity: tuple[tuple[str, str, int], ...] = ()
+    glances: list[Glance] = []
+    waiting: set[str] = set()
 
 
 class TellingOrigin(Origin):
@@ -106,6 +109,8 @@ def _outcome(result: Result, kept: _Kept, origin: Origin) -> bytes:
             pictures=kept,
             marks=tuple(origin.marks.values()),
             identity=tuple((*what, count) for what, count in sorted(result.identity.items())),
+            glances=result.glances,
+            waiting=result.waiting,
         )
     )
 

@@ -64,6 +64,7 @@ class Build:
         self.seconds: dict[str, float] = {}
         self.filters: tuple[FilterSpec, ...] = _versioned_filters(resolved)
         self.tasks = _versioned_tasks(resolved)
+        self.compares_visits = _compares_visits(resolved)
         self.words = words_digest()
         self.earlier = _earlier(resolved)
         self.versions = versions()
@@ -86,7 +87,9 @@ class Build:
         converter = state.resolved.converter
         with self._timed("list"), self.progress.bar(f"{name}: list", "samples") as bar:
             found = self._counted(converter.samples(state.root, card), bar)
-            state.listing = list_source(found, card, self.store.samples(name), self.catalog.unit_samples, use.limit)
+            together = self.compares_visits and "visits" in converter.gives(card)
+            samples = self.store.samples(name)
+            state.listing = list_source(found, card, samples, self.catalog.unit_samples, use.limit, together)
             self.progress.advance(bar, max(0, state.listing.samples - bar.done))
             state.recipe = self._recipe(state, state.listing, converter.version)
         self._check_refused(state)
@@ -305,6 +308,16 @@ def _versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]
 
     return tuple(
         (name, load_task(name, params).version, params) for name, params in resolved.catalog.task_params.items()
+    )
+
+
+def _compares_visits(resolved: Resolved) -> bool:
+    """Whether a task wants the visits of a patient side by side: they are then of one unit."""
+    from medloom.synthesis.registry import load_task
+    from medloom.synthesis.task import PatientTask
+
+    return any(
+        isinstance(load_task(name, params), PatientTask) for name, params in resolved.catalog.task_params.items()
     )
 
 

@@ -40,11 +40,17 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_source(
-    found: Iterable[Sample | Refusal], card: SourceCard, folder: Path, unit_samples: int, limit: int | None = None
+    found: Iterable[Sample | Refusal],
+    card: SourceCard,
+    folder: Path,
+    unit_samples: int,
+    limit: int | None = None,
+    by_patient: bool = False,
 ) -> Listing:
     """Writes the Samples to ``folder`` in partitions and returns the listing. Streams: a partition at a time.
 
-    A key that comes twice is refused the second time, so that ids stay unique.
+    A key that comes twice is refused the second time, so that ids stay unique. `by_patient` puts all Samples of one
+    patient into one partition, patients in the order in which they first came.
     """
     partitions: list[Partition] = []
     refused: list[Refusal] = []
@@ -52,7 +58,10 @@ def list_source(
     total = 0
     shutil.rmtree(folder, ignore_errors=True)
     with whole_folder(folder) as fresh:
-        for batch in _batches(_unique(found, refused, limit), unit_samples):
+        samples = _unique(found, refused, limit)
+        if by_patient:
+            samples = patients_together(samples, fresh)
+        for batch in _batches(samples, unit_samples, by_patient):
             data = msgspec.msgpack.encode(batch)
             name = f"{len(partitions):06d}.msgpack"
             (fresh / name).write_bytes(data)
@@ -111,17 +120,36 @@ GROWTH_AFTER, MOST_GROWTH = 8, 4
 more. Small sources keep all workers busy, and big ones do not fall into so many units that finding rows costs."""
 
 
-def _batches(samples: Iterable[Sample], unit_samples: int) -> Iterator[list[Sample]]:
+def _batches(samples: Iterable[Sample], unit_samples: int, by_patient: bool) -> Iterator[list[Sample]]:
     batch: list[Sample] = []
     weight = 0
+    full = False
     for number, sample in enumerate(samples, start=1):
-        batch.append(sample)
-        weight += max(1, sum(WEIGHTS[media.kind] for media in sample.media))
-        if weight >= unit_samples * min(MOST_GROWTH, 1 + number // (GROWTH_AFTER * unit_samples)):
+        if full and not (by_patient and sample.patient is not None and sample.patient == batch[-1].patient):
             yield batch
             batch, weight = [], 0
+        batch.append(sample)
+        weight += max(1, sum(WEIGHTS[media.kind] for media in sample.media))
+        full = weight >= unit_samples * min(MOST_GROWTH, 1 + number // (GROWTH_AFTER * unit_samples))
     if batch:
         yield batch
+
+
+def patients_together(samples: Iterable[Sample], scratch: Path) -> Iterator[Sample]:
+    """The Samples, those of one patient one after another. They wait on disk; in memory is where each stands."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    waiting = scratch / "waiting"
+    with waiting.open("w+b") as file:
+        for number, sample in enumerate(samples):
+            packed = msgspec.msgpack.encode(sample)
+            whose = f"of {sample.patient}" if sample.patient is not None else f"alone {number}"
+            places.setdefault(whose, []).append((file.tell(), len(packed)))
+            file.write(packed)
+        waiting.unlink()
+        for several in places.values():
+            for start, size in several:
+                file.seek(start)
+                yield msgspec.msgpack.decode(file.read(size), type=Sample)
 
 
 class _Census:

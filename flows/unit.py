@@ -22,6 +22,7 @@ from medloom.synthesis.origin import FileMark, Origin
 
 if TYPE_CHECKING:
     from medloom.schemas.view import View
+    from medloom.synthesis.glance import Glance
     from medloom.synthesis.scenes import Made
     from medloom.synthesis.task import Context, Task
 
@@ -123,6 +124,7 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], Iterable[File
         with PictureFile(fresh / "pictures.arrow") as pictures:
             result = Result(pictures)
             found = do(work, samples, result)
+            compare_visits(work.recipe, result)
         result.write(fresh)
         by_file = {mark.file: mark for mark in found}
         marks = tuple(by_file[file] for file in sorted(by_file))
@@ -174,6 +176,23 @@ def held_to(allowance: Allowance) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def compare_visits(recipe: Recipe, result: Result) -> None:
+    """Records of the tasks that compare visits, from what was kept of each; views that only they could have shown go
+    where none of them does.
+    """
+    from medloom.synthesis.task import PatientTask
+
+    by_patient: dict[str, list[Glance]] = {}
+    for glance in result.glances:
+        by_patient.setdefault(glance.who, []).append(glance)
+    if by_patient:
+        tasks, context = toolbox(recipe)
+        for task in (task for task in tasks if isinstance(task, PatientTask)):
+            for visits in by_patient.values():
+                result.records.extend(task.of_patient(visits, context))
+    result.keep_shown()
 
 
 def unchanged(marks: tuple[FileMark, ...], recipe: Recipe) -> bool:
@@ -238,7 +257,7 @@ def do_sample(
     from medloom.schemas.appearance import Appearance
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
-    from medloom.synthesis.task import CaseTask
+    from medloom.synthesis.task import CaseTask, PatientTask
 
     refused = releasable(origin.licence(sample), recipe.release)
     if refused is not None:
@@ -265,6 +284,8 @@ def do_sample(
     if not made.scenes and sample.media and len(result.records) == before:
         result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
     result.silent += len(made.scenes) + len(made.whole) - len(shown)
+    if made.case is not None and any(isinstance(task, PatientTask) for task in tasks):
+        result.look_back(made.case, context, shown)
     for view in shown.values():
         result.views.append(view)
         result.looks.append(made.looks.get(view.id) or Appearance(id=view.id))

@@ -14,6 +14,10 @@ from medloom.schemas.view import View
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from medloom.synthesis.glance import Glance
+    from medloom.synthesis.scene import Case
+    from medloom.synthesis.task import Context
+
 PICTURES_BYTES = 16 * 2**20
 """So many bytes of stored pictures wait in memory before they are written."""
 
@@ -85,6 +89,30 @@ class Result:
         self.silent = 0
         self.stopped: list[tuple[str, str]] = []
         self.identity: Counter[tuple[str, str]] = Counter()
+        self.glances: list[Glance] = []
+        self.waiting: set[str] = set()
+
+    def look_back(self, case: Case, context: Context, shown: dict[str, View]) -> None:
+        """Keeps what a comparison of visits needs of this one; its views wait, and are added to `shown`."""
+        from medloom.synthesis.glance import glance
+
+        found = glance(case, context)
+        if found is None:
+            return
+        self.glances.append(found)
+        for view in found.views:
+            if view.id not in shown:
+                self.waiting.add(view.id)
+                shown[view.id] = view
+
+    def keep_shown(self) -> None:
+        """Drops the waiting views that no record shows."""
+        if not self.waiting:
+            return
+        used = {view for record in self.records for view in record.views}
+        self.silent -= len(self.waiting & used)
+        unused = self.waiting - used
+        self.views = [view for view in self.views if view.id not in unused]
 
     def write(self, folder: Path) -> None:
         """Writes records, views and refusals as Arrow files into `folder`."""

@@ -57,6 +57,8 @@ class ViewPolicy(_Part):
     """At most so many slices of one volume and plane."""
     planes: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
     """Planes to cut in."""
+    of_several: Literal["named", "first", "middle"] = "named"
+    """Which volume of a file that holds several (4D) is shown, where its card names none: none, which refuses it."""
     frames: FramePolicy = FramePolicy()
     """Which frames of its clips are shown."""
     tiles: TilePolicy = TilePolicy()

@@ -29,7 +29,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     frames are files, in frames per second; `times` are the seconds of each where they aren't evenly spaced. `crop` is
     half-open xyxy in whole native pixels: a tile of a picture too big to be shown. `size` is the (width, height) that
     the annotation states: it tells a wrong picture from the right one, and whether boxes were drawn before or after the
-    EXIF rotation.
+    EXIF rotation. `transform` is the ITK text file with which a volume is resampled into a space that several share: it
+    maps points of that space to the volume's own. `onto` is the key of another volume of the Sample, on whose grid this
+    one is shown, so that slices of the same number show the same place. `day` counts from the patient's first visit,
+    where the media of one Sample are of several.
     """
 
     key: str = "image"
@@ -42,6 +45,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[float, ...] = ()
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
+    transform: str | None = None
+    onto: str | None = None
+    day: float | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +88,8 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     `instance` says that the region is one object; otherwise the components of the mask are the objects. `frame` is the
     frame of a clip that the region was drawn on. `member` names one array of a container file. `resample` allows a mask
     on another grid to be brought to the picture's by world coordinates, through the ITK `transform` file where one is
-    given (it maps points of the picture's space to the mask's).
+    given: it maps points of the space that media and masks share (see `Media`) to the mask's own. `since` is the key of
+    the medium of an earlier visit: the region is what changed, and neither picture shows it alone.
     """
 
     kind: RegionKind
@@ -100,6 +107,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     member: str | None = None
     resample: bool = False
     transform: str | None = None
+    since: str | None = None
 
 
 class Landmark(msgspec.Struct, frozen=True, kw_only=True):

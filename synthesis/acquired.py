@@ -116,7 +116,7 @@ def _fact(scene: Scene, name: str, value: str) -> Fact:
     view = scene.view
     if name == "plane":
         file, where = view.source_file, "affine"
-    elif getattr(scene.sample.acquisition, name) is not None:
+    elif name == "sequence" or getattr(scene.sample.acquisition, name) is not None:
         file, where = view.source_file, name
     else:
         file, where = f"card:{scene.terms.source}", "anatomy" if name == "body_part" else name

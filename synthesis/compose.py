@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from medloom.schemas.identity import digest
 from medloom.schemas.record import MEDIA_TAGS, Fact, Place, Record, Turn
 from medloom.schemas.view import View
@@ -118,6 +116,6 @@ def absence(scene: Scene, concept: str) -> Fact | None:
     doubted = ("uncertain",) if scene.labels_of_patient else ("uncertain", "present")
     if any(stated.concept == concept and stated.polarity in doubted for stated in scene.labels):
         return None
-    if concept not in scene.complete or concept in scene.by_concept or scene.region_fact is None:
+    if concept not in scene.complete or concept in scene.by_concept:
         return None
-    return msgspec.structs.replace(scene.region_fact, concept=concept)
+    return scene.nothing_of(concept)

@@ -24,12 +24,15 @@ def read_volume(media: Media, origin: Origin) -> Volume:
         from medloom.synthesis.array_scene import array_volume
 
         return array_volume(media, origin)
-    return _frame(read_nifti(origin.small(media.files[0])), media)
+    return _frame(read_nifti(origin.small(media.files[0])), media, origin.views.of_several)
 
 
-def _frame(volume: Volume, media: Media) -> Volume:
+def _frame(volume: Volume, media: Media, policy: str) -> Volume:
+    """The frame that the medium names, else the one that the catalog's policy does."""
     if volume.frames == 1:
         return volume.frame(0)
+    if media.frame is None and policy != "named":
+        return volume.frame(0 if policy == "first" else volume.frames // 2)
     if media.frame is None:
         raise BadInput("which_frame", f"{volume.frames} volumes in one file, and the Sample names none", media.files[0])
     if media.frame >= volume.frames:

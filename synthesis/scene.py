@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,6 +90,16 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was compared: the medium of the earlier visit, and whether everything that changed is marked, by facts that
+    prove it for each concept.
+    """
+
+    media: str
+    judged: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
 class Scene:
     """A View and its facts.
 
@@ -105,10 +117,20 @@ class Scene:
     complete: frozenset[str] = frozenset()
     points: tuple[Point, ...] = ()
     volumes: tuple[WholeVolume, ...] = ()
+    changes: tuple[Instance, ...] = ()
+    """What changed since the earlier visit that `since` names: not seen in this picture alone."""
+    since: Change | None = None
     labels_of_patient: bool = False
     """Labels are the patient's diagnosis: nothing is said of what the picture shows because of them."""
     region_fact: Fact | None = field(default=None)
     """Proves absence: the annotation in which a complete concept has no instance."""
+    proofs: Mapping[str, Fact] = field(default_factory=dict)
+    """The same for concepts that have an annotation of their own: an empty mask file."""
+
+    def nothing_of(self, concept: str) -> Fact | None:
+        """What proves that a complete concept has no instance."""
+        fact = self.proofs.get(concept, self.region_fact)
+        return None if fact is None else msgspec.structs.replace(fact, concept=concept)
 
     def countable(self, concept: str) -> bool:
         """Whether the number of instances in the picture is known: all are there, and each is one object."""

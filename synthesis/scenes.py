@@ -10,7 +10,7 @@ from medloom.schemas.appearance import Appearance
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Acquisition, Media, Modality, Refusal, Sample
-from medloom.schemas.view import Derivation, View
+from medloom.schemas.view import Derivation, Plane, View
 from medloom.synthesis.facts import Naming, stated_labels
 from medloom.synthesis.origin import Origin
 from medloom.synthesis.scene import Case, Scene, Stated, Terms
@@ -30,6 +30,8 @@ class Made:
     looks: dict[str, Appearance] = field(default_factory=dict)
     case: Case | None = None
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
+    slices: dict[str, list[tuple[Plane, int]]] = field(default_factory=dict)
+    """Slices that were chosen of each volume, for those that are shown on its grid."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
     labels, judged = stated_labels(sample, naming)
     known = _acquisition(sample, origin)
     stage = Stage(origin, sample, naming, origin.terms(sample), labels, judged, known, made.looks)
-    for media in sample.media:
+    for media in sorted(sample.media, key=lambda one: one.onto is not None):
         try:
             if media.kind == "picture":
                 from medloom.synthesis.picture_scene import picture_scene
@@ -79,6 +81,8 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
         except BadInput as bad:
             part = len(sample.media) > 1 or bool(sample.texts or sample.questions)
             made.refused.append(refusal(sample, bad, media.files[0], part=part))
+    order = {media.key: number for number, media in enumerate(sample.media)}
+    made.scenes.sort(key=lambda scene: order[scene.view.media])
     made.refused = [hidden.refusal(row) for row in (*made.refused, *naming.refused.values())]
     made.case = Case(
         sample=sample,

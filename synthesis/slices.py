@@ -22,15 +22,15 @@ def choose_slices(
     """(plane, index in canonical RAS+ order), at most `per_volume` for each plane, in that order.
 
     ``largest_area``: slices on which most components have their largest section, findings first; ``every_label``: an
-    even draw from all slices that show any structure; ``even``: evenly over the whole volume; ``centre``: the middle.
-    A volume without structures falls back to ``even``, so that negatives exist too.
+    even draw from all slices that show any structure; ``even`` and ``montage``: evenly over the whole volume;
+    ``centre``: the middle. A volume without structures falls back to ``even``, so that negatives exist too.
     """
     chosen: list[tuple[Plane, int]] = []
     for plane in policy.planes if volume.oriented else ("axial",):
         count = volume.count(plane)
         if policy.policy == "centre":
             indices = [count // 2]
-        elif policy.policy == "even" or not structures:
+        elif policy.policy in ("even", "montage") or not structures:
             indices = evenly(range(count), policy.per_volume)
         else:
             weights = _weights(volume, structures, plane, count, vocabulary, policy.policy == "every_label")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,7 @@ from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.scene import Case, Scene
 
 if TYPE_CHECKING:
+    from medloom.synthesis.glance import Glance
     from medloom.synthesis.template import TemplateBook
 
 
@@ -74,4 +75,16 @@ class CaseTask(Task):
 
     def of_case(self, case: Case, context: Context) -> Iterator[Record]:
         """Yields the records that this case proves; none where it proves none."""
+        raise NotImplementedError
+
+
+class PatientTask(Task):
+    """A task that compares visits of one patient, of whatever Samples."""
+
+    def records(self, scene: Scene, context: Context) -> Iterator[Record]:
+        """Nothing: one picture alone is not its business."""
+        return iter(())
+
+    def of_patient(self, visits: Sequence[Glance], context: Context) -> Iterator[Record]:
+        """Yields the records that these visits of one patient prove; they come in the order of their Samples."""
         raise NotImplementedError

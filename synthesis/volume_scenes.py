@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from medloom.converters.pixels.mask import boxes3d_of_labels, components
 from medloom.converters.pixels.picture import from_array
 from medloom.converters.pixels.plane import PlaneGeometry, displayed, native_axes
-from medloom.converters.pixels.reorient import reoriented
-from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid
-from medloom.converters.pixels.window import Window, apply_window, choose_window
+from medloom.converters.pixels.volume import Volume
+from medloom.converters.pixels.window import apply_window, choose_window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media, Region
@@ -24,38 +23,42 @@ from medloom.synthesis.array_scene import array_labels, exact
 from medloom.synthesis.burned_in import without_text
 from medloom.synthesis.dicom_regions import dicom_regions
 from medloom.synthesis.facts import region_fact
-from medloom.synthesis.media_volume import read_volume
 from medloom.synthesis.picture_regions import Canvas, instance_of
-from medloom.synthesis.scene import Instance, Point, Scene, WholeVolume
+from medloom.synthesis.scan import Scan
+from medloom.synthesis.scene import Change, Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 from medloom.synthesis.slices import choose_slices
 from medloom.synthesis.structures import Structure, crops_of_values, structures_of
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A volume that was read, with what its masks show; `lost` are the source names of which a mask was refused."""
-
-    media: Media
-    sha256: str
-    volume: Volume
-    window: Window
-    structures: list[Structure]
-    lost: frozenset[str]
-    landmarks: list[tuple[str, Fact, tuple[float, float, float]]]
-    mask_pointer: str | None
+from medloom.synthesis.volume_grid import labels_on, same_grid_labels, shown_volume
+from medloom.synthesis.whole_volume import keep_volume, montages
 
 
 def volume_scenes(media: Media, stage: Stage, made: Made) -> Iterator[Scene]:
     """Scenes of the slices that the catalog's policy names. Raises BadInput where the volume can't be read."""
+    if media.role is not None and stage.acquisition.sequence is None and stage.acquisition.modality == "mr":
+        stage = replace(stage, acquisition=msgspec.structs.replace(stage.acquisition, sequence=media.role))
     scan = _read(media, stage, made)
-    for plane, index in choose_slices(scan.volume, scan.structures, stage.origin.views, stage.origin.vocabulary):
+    policy, vocabulary = stage.origin.views, stage.origin.vocabulary
+    chosen = made.slices.get(media.onto or "")
+    if chosen is None:
+        chosen = choose_slices(scan.volume, [*scan.changes, *scan.structures], policy, vocabulary)
+    made.slices[media.key] = chosen
+    hidden = False
+    for scene in montages(scan, chosen, stage, made) if policy.policy == "montage" else _scenes(scan, stage, made):
+        hidden = hidden or bool(scene.view.derivation.masked)
+        yield scene
+    if policy.keep_whole:
+        keep_volume(scan, hidden, stage, made)
+
+
+def _scenes(scan: Scan, stage: Stage, made: Made) -> Iterator[Scene]:
+    for plane, index in made.slices[scan.media.key]:
         yield _scene(scan, plane, index, stage, made)
 
 
 def _read(media: Media, stage: Stage, made: Made) -> Scan:
     origin = stage.origin
-    volume = read_volume(media, origin)
+    volume = shown_volume(media, stage)
     acquisition = stage.acquisition
     needed = None if acquisition.modality == "ct" else volume.values()
     stated = acquisition.window or volume.window
@@ -63,16 +66,17 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
     if window.width <= 1:
         window = exact(window)
     lost: set[str] = set()
-    masks = list(_masks(media, volume, stage, made, lost))
-    rule = origin.card.min_area
-    structures = structures_of(
-        masks,
-        volume.shape,
-        _voxel_mm3(volume) if volume.spaced else None,
-        rule,
-        26 if origin.card.connectivity == "full" else 6,
+    own = [region for region in stage.sample.regions if region.media == media.key]
+    structures, changes = (
+        structures_of(
+            _masks([one for one in own if (one.since is not None) == later], volume, stage, made, lost),
+            volume.shape,
+            _voxel_mm3(volume) if volume.spaced else None,
+            origin.card.min_area,
+            26 if origin.card.connectivity == "full" else 6,
+        )
+        for later in (False, True)
     )
-    pointer = next((region.pointer for region in stage.sample.regions if region.media == media.key), None)
     return Scan(
         media=media,
         sha256=origin.marks[media.files[0]].sha256,
@@ -81,8 +85,33 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         structures=structures,
         lost=frozenset(lost),
         landmarks=list(_landmarks(media, volume, stage, made)),
-        mask_pointer=pointer,
+        mask_pointer=next((region.pointer for region in own if region.since is None), None),
+        changes=changes,
+        since=_since(own, stage, lost),
+        proofs=dict(_proofs(own, stage)),
     )
+
+
+def _proofs(own: list[Region], stage: Stage) -> Iterator[tuple[str, Fact]]:
+    """The annotation of each concept that has a file of its own, for where it shows nothing."""
+    for region in own:
+        concept = None if region.name is None or region.since is not None else stage.naming.concept(region.name)
+        if concept is not None:
+            file = region.pointer.split("#", 1)[0]
+            yield concept, region_fact(concept, file, region.pointer, region.name, "absent")
+
+
+def _since(own: list[Region], stage: Stage, lost: set[str]) -> Change | None:
+    """What the volume is compared with; everything that changed is marked where the card says that regions are."""
+    marked = [region for region in own if region.since is not None and region.name not in (None, *lost)]
+    if not marked or marked[0].since is None:
+        return None
+    facts = [
+        region_fact(concept, region.pointer.split("#", 1)[0], region.pointer, region.name, "absent")
+        for region in marked
+        if region.name is not None and (concept := stage.naming.concept(region.name)) is not None
+    ]
+    return Change(marked[0].since, tuple(facts) if stage.origin.card.exhaustive.regions else ())
 
 
 def _voxel_mm3(volume: Volume) -> float:
@@ -90,11 +119,9 @@ def _voxel_mm3(volume: Volume) -> float:
 
 
 def _masks(
-    media: Media, volume: Volume, stage: Stage, made: Made, lost: set[str]
+    regions: list[Region], volume: Volume, stage: Stage, made: Made, lost: set[str]
 ) -> Iterator[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]]:
-    for region in stage.sample.regions:
-        if region.media != media.key:
-            continue
+    for region in regions:
         try:
             if region.kind in ("dicom_seg", "rtstruct"):
                 yield from dicom_regions(region, volume, stage, made, lost)
@@ -110,7 +137,7 @@ def _of_region(
 ) -> Iterator[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]]:
     if region.file is None or region.kind not in ("mask", "label_map"):
         raise BadInput("region_not_for_volume", f"a {region.kind} can't mark a volume", region.file)
-    labels = _grid(region.file, volume, stage) if region.member is None else array_labels(region, volume, stage.origin)
+    labels = labels_on(region, volume, stage) if region.member is None else array_labels(region, volume, stage.origin)
     if region.kind == "mask":
         assert region.name is not None
         named = {1: region.name} if region.value is None else {region.value: region.name}
@@ -124,16 +151,6 @@ def _of_region(
     for value, (mask, where) in crops_of_values(labels, boxes, wanted).items():
         pointer = region.pointer if region.kind == "mask" else f"{region.pointer};value={value}"
         yield wanted[value], region_fact(wanted[value], region.file, pointer, named[value]), mask, where
-
-
-def _grid(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:
-    """The label map's integers on the volume's own grid. Raises BadInput where it lies on another."""
-    labels = reoriented(read_nifti(stage.origin.small(file)), volume)
-    try:
-        require_same_grid(volume, labels)
-        return label_map(labels)
-    except BadInput as bad:
-        raise BadInput(bad.reason, bad.detail, file) from bad
 
 
 def _refuse_unnamed(labels: NDArray[Any], unnamed: set[int], file: str) -> None:
@@ -151,7 +168,7 @@ def _landmarks(
         if mapped.media != media.key:
             continue
         try:
-            labels = _grid(mapped.file, volume, stage)
+            labels = same_grid_labels(mapped.file, volume, stage)
         except BadInput as bad:
             made.refused.append(refusal(stage.sample, bad, mapped.file, part=True))
             continue
@@ -200,7 +217,10 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
     made.pictures[prepared.sha256] = prepared.data
     canvas = Canvas.of(prepared, spacing)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in scan.lost)
-    instances = [one for structure in scan.structures for one in _sections(structure, scan, geometry, canvas, stage)]
+    instances, changes = (
+        [one for structure in those for one in _sections(structure, scan, geometry, canvas, stage)]
+        for those in (scan.structures, scan.changes)
+    )
     pointer = scan.mask_pointer
     return Scene(
         view=view,
@@ -208,13 +228,20 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         terms=stage.terms,
         labels=stage.labels,
         judged=stage.judged,
-        instances=tuple(sorted(instances, key=lambda one: (one.box[1], one.box[0], one.concept, one.box))),
+        instances=in_reading_order(instances),
+        changes=in_reading_order(changes),
+        since=scan.since,
         complete=complete if pointer else frozenset(),
         labels_of_patient=stage.origin.card.labels_of == "patient",
         points=tuple(_points(scan, geometry, canvas)),
         volumes=tuple(_volumes(scan.structures)),
+        proofs=scan.proofs,
         region_fact=None if pointer is None else region_fact("", pointer.split("#", 1)[0], pointer, None, "absent"),
     )
+
+
+def in_reading_order(instances: Iterable[Instance]) -> tuple[Instance, ...]:
+    return tuple(sorted(instances, key=lambda one: (one.box[1], one.box[0], one.concept, one.box)))
 
 
 def _sections(

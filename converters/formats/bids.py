@@ -102,7 +102,9 @@ class Bids(Converter):
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
-        found: set[Feature] = {"spacing", "masks", "boxes", "volumes"}
+        found: set[Feature] = {"spacing", "masks", "boxes", "volumes", "visits"}
+        if params.each == "session":
+            found.add("contrasts")
         if params.points:
             found.add("landmarks")
         if params.labels:

@@ -79,6 +79,8 @@ class CsvBoxes(Converter):
         found: set[Feature] = {"boxes"}
         if facts.texts:
             found.add("texts")
+        if facts.visit is not None:
+            found.add("visits")
         if facts.spacing_mm:
             found.add("spacing")
         return frozenset(found)

@@ -89,6 +89,8 @@ class CsvLabels(Converter):
             found.add("absent_labels")
         if params.facts.texts:
             found.add("texts")
+        if params.facts.visit is not None:
+            found.add("visits")
         if params.facts.spacing_mm:
             found.add("spacing")
         return frozenset(found)

@@ -68,7 +68,7 @@ class Msd(Converter):
                 yield refused(label, BadInput("missing_picture", "this label map belongs to no case", label))
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        return frozenset(("masks", "boxes", "spacing"))
+        return frozenset(("masks", "boxes", "spacing", "volumes"))
 
 
 def _label_files(root: Path, folder: str) -> Iterator[str]:

@@ -108,7 +108,7 @@ class NiftiClasses(Converter):
             )
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        return frozenset(("masks", "boxes", "spacing"))
+        return frozenset(("masks", "boxes", "spacing", "volumes"))
 
 
 def _class_of(file: str, params: Params, values: dict[str, str]) -> str:

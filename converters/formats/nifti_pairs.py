@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from pydantic import Field, model_validator
 
 from medloom.converters import base
@@ -15,6 +16,7 @@ from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.mask_rule import MaskFinder
 from medloom.converters.formats.name_template import fields_of, fill
+from medloom.converters.formats.people_table import People, PeopleTable
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.volume_rule import ContrastRule
 from medloom.converters.paths import inside
@@ -31,7 +33,7 @@ class Params(base.Params):
 
     Each match is one Sample. Without `contrasts` the match itself is its only volume; `contrasts` list all volumes
     otherwise. `key` is the Sample's key (the matched path otherwise), `visit` and `day` tell when it was taken,
-    `study` what belongs together.
+    `study` what belongs together. `table` lends its columns to the templates, and says who the patient is.
     """
 
     volumes: str
@@ -41,6 +43,7 @@ class Params(base.Params):
     visit: str | None = None
     day: str | None = None
     study: str | None = None
+    table: PeopleTable | None = None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -49,9 +52,16 @@ class Params(base.Params):
     @model_validator(mode="after")
     def _templates_can_be_filled(self) -> Params:
         known = {"path", *self.pattern.groupindex}
+        if self.table is not None:
+            _require(self.table.row, known)
+            known |= set(self.table.columns)
+        keys = {one.key for one in self.contrasts}
         for one in self.contrasts:
-            for template in (one.file, *(rule.file for rule in one.masks), *(rule.file for rule in one.points)):
+            for template in one.templates:
                 _require(template, known)
+            for other in (one.onto, *(rule.since for rule in one.masks)):
+                if other is not None and (other not in keys or other == one.key):
+                    raise ValueError(f"{one.key!r} refers to the contrast {other!r}; the others are {sorted(keys)}")
         for optional in (self.key, self.visit, self.day, self.study):
             _require(optional or "", known)
         if len({one.key for one in self.contrasts}) < len(self.contrasts):
@@ -80,6 +90,7 @@ class NiftiPairs(Converter):
         try:
             files = files_under(root, params.folder, SUFFIXES)
             split = PublishedSplit(root, card)
+            people = None if params.table is None else People(root, params.table)
         except BadInput as bad:
             yield refused(bad.file or params.folder or ".", bad)
             return
@@ -95,11 +106,18 @@ class NiftiPairs(Converter):
             volumes.update(fill(one.file, values) for one in params.contrasts)
             key = fill(params.key, values) if params.key else path
             spoiled: list[Refusal] = []
+            person = None if people is None else people.of(values)
+            if people is not None and person is None:
+                told = BadInput("missing_row", "no row of the table speaks of it", people.file)
+                spoiled.append(refused(f"{key}#{people.file}", told, people.file, part=True))
+            values |= {} if people is None else people.lent(person)
             try:
                 if key in keys:
                     raise BadInput("duplicate_key", f"another volume has the key {key!r}", path)
                 keys.add(key)
                 sample = _sample(key, path, values, params, card, split, finder, root, spoiled)
+                if person is not None:
+                    sample = msgspec.structs.replace(sample, acquisition=person.acquisition)
             except BadInput as bad:
                 yield refused(key, bad, path)
                 continue
@@ -109,11 +127,17 @@ class NiftiPairs(Converter):
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
-        found: set[Feature] = {"spacing"}
-        if any(one.masks for one in params.contrasts):
+        found: set[Feature] = {"spacing", "volumes"}
+        if any(rule.since is None for one in params.contrasts for rule in one.masks):
             found |= {"masks", "boxes"}
         if any(one.points for one in params.contrasts):
             found.add("landmarks")
+        if any(rule.since for one in params.contrasts for rule in one.masks):
+            found.add("changes")
+        if params.visit is not None:
+            found.add("visits")
+        if len(params.contrasts) > 1:
+            found.add("contrasts")
         return frozenset(found)
 
 
@@ -138,10 +162,11 @@ def _sample(
         lost: set[str] = set()
         drawn: list[Region] = []
         for rule in one.masks:
-            marked.update(rule.marked)
+            if rule.since is None:
+                marked.update(rule.marked)
             for region in finder.regions(rule, values, key, one.key):
                 if isinstance(region, Region):
-                    drawn.append(region)
+                    drawn.append(msgspec.structs.replace(region, **rule.placed(values)))
                     continue
                 lost.update(rule.marked)
                 if region is not None:
@@ -152,7 +177,13 @@ def _sample(
             if not (one.optional and bad.reason == "missing_file"):
                 spoiled.append(refused(f"{key}#{file}", bad, file, part=True))
             continue
-        media.append(Media(key=one.key, kind="volume", files=(file,), role=one.role, frame=one.frame))
+        transform = None if one.transform is None else fill(one.transform, values)
+        media.append(
+            Media(
+                key=one.key, kind="volume", files=(file,), role=one.role, frame=one.frame, onto=one.onto,
+                transform=transform, day=None if one.day is None else _number(fill(one.day, values), path),
+            )
+        )  # fmt: skip
         regions.extend(drawn)
         points.extend(_points(one, values, key, root, spoiled))
         complete = marked - lost if complete is None else complete & (marked - lost)
@@ -189,10 +220,15 @@ def _points(
 def _visit(params: Params, values: Mapping[str, str], path: str) -> Visit | None:
     if params.visit is None:
         return None
-    day = None
-    if params.day is not None:
-        try:
-            day = float(fill(params.day, values))
-        except ValueError:
-            raise BadInput("bad_visit", f"{fill(params.day, values)!r} is no number of days", path) from None
+    day = None if params.day is None else _number(fill(params.day, values), path)
     return Visit(key=fill(params.visit, values), day=day)
+
+
+def _number(said: str, path: str) -> float | None:
+    """Days; None where the table says nothing."""
+    if not said:
+        return None
+    try:
+        return float(said)
+    except ValueError:
+        raise BadInput("bad_visit", f"{said!r} is no number of days", path) from None

@@ -132,7 +132,7 @@ class Deidentifier:
                 new[name] = self._pointer(value, secrets)
             elif name in FILES:
                 new[name] = self._path(value)
-            elif name == "media":
+            elif name in ("media", "since"):
                 new[name] = (
                     self.alias.text(value, secrets)
                     if isinstance(value, str)
@@ -141,6 +141,8 @@ class Deidentifier:
         return msgspec.structs.replace(told, **new)
 
     def _media(self, media: Media, secrets: Secrets) -> Media:
+        if media.day is not None and "retain_longitudinal_modified_dates" not in self.settings.followed:
+            media = msgspec.structs.replace(media, day=None)
         if not self.conceals:
             return media
         return msgspec.structs.replace(
@@ -148,6 +150,8 @@ class Deidentifier:
             key=self.alias.text(media.key, secrets),
             role=None if media.role is None else self.alias.text(media.role, secrets),
             files=tuple(self._path(file) for file in media.files),
+            transform=None if media.transform is None else self._path(media.transform),
+            onto=None if media.onto is None else self.alias.text(media.onto, secrets),
         )
 
     def _text(self, text: Text, secrets: Secrets) -> Text:

@@ -68,7 +68,7 @@ def _matrix(kind: str, numbers: Numbers, fixed: Numbers) -> Numbers:
         if base in ("AffineTransform", "MatrixOffsetTransformBase") and len(numbers) == 12:
             return _placed(numbers[:9].reshape(3, 3), numbers[9:], fixed[:3])
         if base == "Euler3DTransform" and len(numbers) == 6:
-            return _placed(_euler(*numbers[:3].tolist(), zyx=len(fixed) > 3 and fixed[3] != 0), numbers[3:], fixed[:3])
+            return _placed(_euler(numbers[:3], len(fixed) > 3 and fixed[3] != 0), numbers[3:], fixed[:3])
         if base == "VersorRigid3DTransform" and len(numbers) == 6:
             return _placed(_versor(numbers[:3]), numbers[3:], fixed[:3])
     raise BadInput("unsupported_transform", f"{kind} with {len(numbers)} parameters")
@@ -81,9 +81,9 @@ def _placed(matrix: Numbers, translation: Numbers, centre: Numbers) -> Numbers:
     return whole
 
 
-def _euler(x: float, y: float, z: float, zyx: bool) -> Numbers:
+def _euler(angles: Numbers, zyx: bool) -> Numbers:
     """Rotations about the axes, Z·X·Y as itk::Euler3DTransform multiplies them, or Z·Y·X."""
-    (cx, sx), (cy, sy), (cz, sz) = ((np.cos(angle), np.sin(angle)) for angle in (x, y, z))
+    (cx, sx), (cy, sy), (cz, sz) = ((np.cos(angle), np.sin(angle)) for angle in angles.tolist())
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])

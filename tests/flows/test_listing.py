@@ -64,3 +64,17 @@ def test_equal_samples_give_equal_digests_and_a_changed_one_does_not(tmp_path: P
     assert digests([sample("a"), sample("b"), sample("c")]) == before
     changed = digests([sample("a"), sample("b"), sample("c", study="s")])
     assert changed[0] == before[0] and changed[1] != before[1]
+
+
+def test_visits_of_a_patient_share_a_partition(tmp_path: Path) -> None:
+    def visit(key: str, patient: str | None) -> Sample:
+        return Sample(key=key, patient=patient, split=None, media=(Media(files=(f"{key}.png",)),))
+
+    people = ["a", "b", None, "a", "c", "b", "a", None, "d", "c"]
+    samples = [visit(f"{number}", patient) for number, patient in enumerate(people)]
+    listing = list_source(samples, CARD, tmp_path / "s", unit_samples=2, by_patient=True)
+    parts = [read_partition(tmp_path / "s" / part.name) for part in listing.partitions]
+    assert [[one.key for one in part] for part in parts] == [["0", "3", "6"], ["1", "5"], ["2", "4", "9"], ["7", "8"]]
+    assert listing.samples == 10 and {path.suffix for path in (tmp_path / "s").iterdir()} == {".msgpack"}
+    of = [{one.patient for one in part} - {None} for part in parts]
+    assert sum(map(len, of)) == len(set().union(*of))

@@ -14,7 +14,7 @@ from medloom.schemas.sample import Acquisition
 from medloom.schemas.view import Derivation
 from medloom.synthesis.registry import load_task, task_names
 from medloom.synthesis.scene import Point, Scene, WholeVolume
-from medloom.synthesis.task import CaseTask, Context
+from medloom.synthesis.task import CaseTask, Context, PatientTask
 
 EVERY = (
     "caption", "caption.knowledge", "counting", "counting.boxes", "counting.points", "grounding.box", "grounding.mask",
@@ -61,8 +61,8 @@ def lesion(make_scene, disc) -> Scene:
 
 
 def test_the_tasks_are_the_ones_of_the_record_types() -> None:
-    """Those of one picture; those of a whole case have tests of their own."""
-    of_scenes = [name for name in task_names() if not isinstance(load_task(name, {}), CaseTask)]
+    """Those of one picture; those of a whole case or patient have tests of their own."""
+    of_scenes = [name for name in task_names() if not isinstance(load_task(name, {}), CaseTask | PatientTask)]
     assert tuple(of_scenes) == EVERY
 
 

@@ -54,7 +54,9 @@ def test_contrasts_of_one_subject(tree, make_card, read):
     ]
     assert [(points.file, points.media) for points in samples[0].landmark_maps] == [("t2/discs.nii.gz", "t2")]
     assert samples[0].complete_regions == ("cord",)  # grey matter was drawn on one contrast only
-    assert load_converter("nifti_pairs").gives(card) == {"spacing", "masks", "boxes", "landmarks"}
+    assert load_converter("nifti_pairs").gives(card) == {
+        "spacing", "masks", "boxes", "landmarks", "volumes", "contrasts",
+    }  # fmt: skip
 
 
 def test_what_is_missing_is_refused_and_the_rest_stays(tree, make_card, read):
@@ -93,3 +95,37 @@ def test_days_that_are_no_number(tree, make_card, read):
 def test_mistakes_of_the_card(params):
     with pytest.raises(ValidationError):
         load_converter("nifti_pairs").Params.model_validate(params)
+
+
+def test_two_visits_with_what_changed(tree, make_card, read):
+    root = tree({
+        "p07/a.nii.gz": None, "p07/b.nii.gz": None, "p07/change.nii.gz": None, "p07/a.txt": None, "p07/b.txt": None,
+        "p08/a.nii.gz": None, "p08/b.nii.gz": None, "p08/change.nii.gz": None, "p08/a.txt": None, "p08/b.txt": None,
+        "people.csv": b"id,sex,age,days\n7,F,33,81\n",
+    })  # fmt: skip
+    params = {
+        "volumes": r"p(?P<number>\d+)/b\.nii\.gz", "key": "{number}",
+        "table": {
+            "file": "people.csv", "by": "id", "row": "{number}", "columns": ["days"], "sex": "sex", "age_years": "age",
+        },
+        "contrasts": [
+            {"key": "first", "file": "p{number}/a.nii.gz", "transform": "p{number}/a.txt", "onto": "second",
+             "day": "0"},
+            {"key": "second", "transform": "p{number}/b.txt", "day": "{days}", "masks": [
+                {"file": "p{number}/change.nii.gz", "name": "lesion", "resample": True, "since": "first"}]},
+        ],
+    }  # fmt: skip
+    card = make_card(
+        "nifti_pairs", params, patient="one per case", labels={"lesion": "white_matter_lesion"},
+        exhaustive={"regions": True},
+    )  # fmt: skip
+    (one, other), refusals = read(root, card)
+    assert [(media.onto, media.transform, media.day) for media in one.media] == [
+        ("second", "p07/a.txt", 0), (None, "p07/b.txt", 81),
+    ]  # fmt: skip
+    (region,) = one.regions
+    assert (region.media, region.since, region.resample, region.transform) == ("second", "first", True, None)
+    assert one.complete_regions == () and (one.acquisition.sex, one.acquisition.age_years) == ("female", 33)
+    assert [media.day for media in other.media] == [0, None] and other.acquisition.sex is None
+    assert [(each.reason, each.part) for each in refusals] == [("missing_row", True)]
+    assert load_converter("nifti_pairs").gives(card) == {"spacing", "volumes", "changes", "contrasts"}

@@ -117,9 +117,9 @@ def test_every_text_field_of_a_sample_has_been_decided():
     decided = {
         "Sample": {"key", "patient", "split", "study", "complete_labels", "complete_regions", "missing",
                    "licence", "notes"},
-        "Media": {"key", "kind", "files", "role", "member"},
+        "Media": {"key", "kind", "files", "role", "member", "transform", "onto"},
         "Label": {"name", "polarity", "pointer"},
-        "Region": {"kind", "pointer", "media", "name", "file", "member", "transform"},
+        "Region": {"kind", "pointer", "media", "name", "file", "member", "transform", "since"},
         "Landmark": {"name", "pointer", "media"},
         "LandmarkMap": {"file", "media"},
         "Text": {"kind", "body", "pointer", "language", "media"},
