@@ -35,7 +35,7 @@ def test_partitions_hold_every_sample_in_order(tmp_path: Path) -> None:
 
 def test_a_volume_is_a_unit_of_its_own(tmp_path: Path) -> None:
     samples = [sample(f"{number}", "volume") for number in range(3)]
-    assert [p.samples for p in list_source(samples, CARD, tmp_path / "s", unit_samples=256).partitions] == [1, 1, 1]
+    assert [p.samples for p in list_source(samples, CARD, tmp_path / "s", unit_samples=64).partitions] == [1, 1, 1]
 
 
 def test_a_second_key_is_refused_and_refusals_are_kept(tmp_path: Path) -> None:
