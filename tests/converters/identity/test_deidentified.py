@@ -125,7 +125,7 @@ def test_every_text_field_of_a_sample_has_been_decided():
         "Text": {"kind", "body", "pointer", "language", "media"},
         "Question": {"question", "answer", "pointer", "media", "options", "variants", "kind", "origin",
                      "reason", "language"},
-        "Measured": {"name", "unit", "pointer", "of", "method", "media"},
+        "Measured": {"name", "unit", "pointer", "of", "method", "derivation", "media"},
         "Event": {"name", "pointer", "kind", "media"},
         "Visit": {"key"},
         "Acquisition": {"modality", "body_part", "view", "laterality", "sequence", "sex", "orientation"},
