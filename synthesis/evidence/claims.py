@@ -1,0 +1,260 @@
+"""Claims: what a text says is there, is not there or may be there, and what it says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from medloom.converters.text.polarity import Stance, stance
+from medloom.converters.text.sentences import sentences
+from medloom.synthesis.evidence.attributes import attributes
+from medloom.synthesis.evidence.plain import plain
+from medloom.synthesis.evidence.quantities import Quantity, codes, quantities
+from medloom.synthesis.evidence.terms import Hit, Sort, TermBook, term_book
+
+NORMAL = re.compile(
+    r"(?<!ab)(?<![\w-])(?:normal(?:ly)?(?: in size| in appearance)?|unremarkable|within (?:the )?(?:normal|limits|range)"
+    r"[\w ]{0,20}|intact|clear|maintained|preserved|well (?:aerated|expanded|inflated|ventilated)|not (?:enlarged|widened|"
+    r"remarkable|abnormal)|without (?:an? )?(?:\w+ ){0,2}(?:abnormalit(?:y|ies)|enlargement)|free of (?:\w+ ){0,2}"
+    r"abnormalit(?:y|ies)|negative)(?![\w-])",
+    re.IGNORECASE,
+)
+NOT_NORMAL = re.compile(r"(?:\bnot|\bno longer|\bhardly|\bless than|n't)\s+(?:\w+\s)?$", re.IGNORECASE)
+NO_ABNORMALITY = re.compile(
+    r"\b(?:no|without|free of|negative for)\b[^.;]{0,60}?\b(?:abnormalit(?:y|ies)|disease|patholog(?:y|ies))\b", re.IGNORECASE
+)
+PLACE = re.compile(
+    r"\b(?:(?P<down>upper|lower|top|bottom|middle|central|mid)(?:most)?[\s-]+)?(?P<across>left|right|cent(?:er|re)|middle)?"
+    r"[\s-]*(?:-?hand )?(?P<part>part|corner|quadrant|third|half|side|area|region|edge|portion|section|ninth|end)?"
+    r"\s*(?:of|in|within) (?:the|this) (?:picture|image|frame|photo(?:graph)?|field(?: of view)?|view|slice|smear|scan|"
+    r"display|canvas|micrograph|film)\b"
+    r"|\b(?P<down2>upper|lower|top|bottom)[\s-]+(?P<across2>left|right)\b(?: (?:part|corner|third|edge|area|ninth))?"
+    r"(?! (?:upper |lower |middle )?(?:lobe|lung|zone|field|chest|abdomen|extremity|quadrant|ribs?|hemithorax))"
+    r"|\b(?P<across3>left|right)[\s-](?:hand|half)\b(?: (?:side|edge|part))?|\bon the (?P<across4>left|right) in the (?:picture|image)",
+    re.IGNORECASE,
+)
+BOX = re.compile(r"[\[(]\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]")
+_STOP = re.compile(r"[,;:()]|\b(?:and|or|but|with|without|while|is|are|was|were|has|have|in|on|at|of|within|over|the)\b", re.I)
+_NAMED = ("down", "down2", "across", "across2", "across3", "across4")
+_MANY = frozenset(("spread:many",))
+
+
+class Claim(NamedTuple):
+    """One statement of a text: a term, how the text stands to it, and what it says of it.
+
+    `sides` are left, right and both; `zones` parts of the body; `marks` degree, course, spread and look; `sizes`
+    quantities; `count` the number of them, where one is said; `plural` whether it is spoken of as several.
+    """
+
+    term: str
+    sort: Sort
+    stance: Stance
+    words: str
+    sentence: int
+    sides: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    sizes: tuple[Quantity, ...] = ()
+    count: int | None = None
+    plural: bool = False
+
+
+class Spot(NamedTuple):
+    """A place in the picture: rows and columns that it names, as upper, middle, lower, left, centre, right."""
+
+    words: frozenset[str]
+    said: str
+    of: Hit | None = None
+
+
+class Claims(NamedTuple):
+    """Everything that a text claims."""
+
+    claims: tuple[Claim, ...]
+    numbers: tuple[Quantity, ...]
+    codes: frozenset[str]
+    spots: tuple[Spot, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
+    plain: str
+
+
+@lru_cache(maxsize=2048)
+def claims_of(text: str) -> Claims:
+    """The claims of an English text. Needs no facts, and guesses none: what it isn't sure of is uncertain."""
+    said = plain(text)
+    book = term_book()
+    found: list[Claim] = []
+    spots: list[Spot] = []
+    for number, (start, end) in enumerate(sentences(said)):
+        sentence = said[start:end]
+        here, places = _sentence(sentence, number, book, found[-1] if found else None)
+        if here and found and not here[0].words and here[0].term == found[-1].term:
+            found[-1] = _merged(found[-1], here[0])
+            here = here[1:]
+        found += here
+        spots += places
+    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in BOX.findall(said))
+    without = BOX.sub(" ", said)
+    return Claims(tuple(found), quantities(without), codes(without), tuple(spots), boxes, said)
+
+
+def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) -> tuple[list[Claim], list[Spot]]:
+    """Claims of one sentence; the first stands for the last claim `before` it where it has attributes and no term."""
+    places = [match for match in PLACE.finditer(sentence) if any(match[name] for name in _NAMED)]
+    taken = [(match.start(), match.end()) for match in places]
+    hits = [hit for hit in book.find(sentence) if not any(a <= hit.start < b for a, b in taken)]
+    normal = _normal(sentence, hits, book)
+    covered = {claim.start for claim in normal}
+    hits = [hit for hit in hits if not (hit.sort in ("anatomy", "guard") and hit.start in covered)]
+    terms = sorted([*hits, *normal], key=lambda hit: hit.start)
+    whats = [hit for hit in terms if hit.sort in ("finding", "guard", "normal")] or terms
+    gathered: dict[Hit, dict[str, set[str]]] = {hit: {"side": set(), "zone": set(), "mark": set()} for hit in terms}
+    loose: dict[str, set[str]] = {"side": set(), "zone": set(), "mark": set()}
+    for one in attributes(sentence):
+        if any(a <= one.start < b for a, b in taken):
+            continue
+        inside = [hit for hit in terms if hit.start <= one.start < hit.end]
+        if inside and inside[0].sort == "anatomy" and whats is terms:
+            continue  # "left lung": the side is the lung's own
+        if inside and one.group == "mark" and inside[0].sort != "anatomy":
+            continue  # "old granulomatous disease": the word is the term's
+        owner = inside[0] if inside and inside[0].sort != "anatomy" else _owner(one.start, one.end, sentence, whats)
+        (gathered[owner] if owner else loose)[one.group].add(one.name)
+    sizes: dict[Hit, list[Quantity]] = {}
+    counts: dict[Hit, int] = {}
+    for quantity in quantities(BOX.sub(lambda found: " " * len(found[0]), sentence)):
+        if quantity.unit:
+            owner = _owner(quantity.start, quantity.end, sentence, whats)
+            if owner:
+                sizes.setdefault(owner, []).append(quantity)
+        elif owner := _counted(quantity, sentence, terms):
+            counts[owner] = int(quantity.value)
+    made = [
+        _claim(hit, sentence, number, gathered[hit], tuple(sizes.get(hit, ())), counts.get(hit)) for hit in terms
+    ]
+    if not terms and before is not None and any(loose.values()):
+        made = [
+            before._replace(
+                words="", sentence=number, sides=frozenset(loose["side"]), zones=frozenset(loose["zone"]),
+                marks=frozenset(loose["mark"]),
+            )
+        ]  # fmt: skip
+    spots = [
+        Spot(frozenset(_spot(match)), match[0].strip(), _owner(match.start(), match.end(), sentence, terms))
+        for match in places
+    ]
+    return made, spots
+
+
+def _claim(
+    hit: Hit, sentence: str, number: int, said: dict[str, set[str]], sizes: tuple[Quantity, ...], count: int | None
+) -> Claim:
+    stands: Stance = "absent" if hit.sort == "normal" else stance(sentence, hit.start, hit.end)
+    if count == 0:
+        stands, count = "absent", None
+    plural = hit.plural or (count or 0) > 1 or "both" in said["side"] or bool(_MANY & said["mark"])
+    return Claim(
+        hit.term, hit.sort, stands, sentence[hit.start : hit.end], number, frozenset(said["side"]),
+        frozenset(said["zone"]), frozenset(said["mark"]), sizes, count, plural,
+    )  # fmt: skip
+
+
+def _normal(sentence: str, hits: Sequence[Hit], book: TermBook) -> list[Hit]:
+    """What the sentence says to be normal: each subject of a normal predicate, as a denial of its abnormality."""
+    predicates = [
+        match for match in NORMAL.finditer(sentence) if not NOT_NORMAL.search(sentence[: match.start()])
+        and not match[0].lower().startswith("negative")
+    ]  # fmt: skip
+    denials = list(NO_ABNORMALITY.finditer(sentence))
+    if not predicates and not denials:
+        return []
+    found: list[Hit] = []
+    blocked = [hit for hit in hits if hit.sort == "finding"]
+    for term, pattern in book.normal:
+        for match in pattern.finditer(sentence):
+            if any(hit.start < match.end() and match.start() < hit.end for hit in blocked):
+                continue
+            if any(_subject(match, predicate, sentence) for predicate in predicates):
+                found.append(Hit(term, "normal", match.start(), match.end(), False))
+                break
+            if any(denial.start() <= match.start() < denial.end() + 40 for denial in denials):
+                found.append(Hit(term, "normal", match.start(), match.end(), False))
+                break
+    return found
+
+
+def _subject(match: re.Match[str], predicate: re.Match[str], sentence: str) -> bool:
+    """Whether what is matched is the subject of a predicate: before it up to a clause's end, or right after it."""
+    if match.end() <= predicate.start():
+        between = sentence[match.end() : predicate.start()]
+        return not re.search(r"[;]|\b(?:but|however|although|which|with)\b", between) and len(between) < 110
+    between = sentence[predicate.end() : match.start()]
+    return len(between) < 45 and not re.search(r"[.;:]|,\s*(?:and )?(?:no|with)|\b(?:but|without|no|of|with|there)\b", between)
+
+
+def _owner(start: int, end: int, sentence: str, terms: Sequence[Hit]) -> Hit | None:
+    """The term that an attribute belongs to: the next one if nothing but words stand between, else the one before it,
+    else the next."""
+    after = [hit for hit in terms if hit.start >= end]
+    before = [hit for hit in terms if hit.end <= start]
+    if after and not _STOP.search(sentence[end : after[0].start]):
+        return after[0]
+    if after and before:
+        # "left and right", "small to moderate": a row of attributes goes where its last one goes.
+        between = sentence[end : after[0].start]
+        row = re.findall(r"[\w-]+", between)
+        words = [word for word in row if word not in ("and", "to", "or", "in", "size")]
+        if words and len(row) <= 4 and re.fullmatch(r"[\s,\w-]*", between) and all(map(_is_attribute, words)):
+            return after[0]
+        return before[-1]
+    return before[-1] if before else (after[0] if after else None)
+
+
+@lru_cache(maxsize=4096)
+def _is_attribute(word: str) -> bool:
+    return bool(attributes(word))
+
+
+def _counted(quantity: Quantity, sentence: str, terms: Sequence[Hit]) -> Hit | None:
+    """The term that a bare number counts: "three small nodules", "nodules: 3", "3 of the platelets"."""
+    for hit in terms:
+        if hit.start >= quantity.end:
+            between = sentence[quantity.end : hit.start]
+            if len(between.split()) <= 4 and not re.search(r"[,;:.()]|\b(?:is|are|in|at|on|and|the|lung|with)\b", between):
+                return hit
+            return None
+    for hit in reversed(terms):
+        if hit.end <= quantity.start:
+            between = sentence[hit.end : quantity.start]
+            if re.fullmatch(r"\s*(?::|=|\(|,?\s*(?:of which there are|numbering|totall?ing|count(?:s|ed)?(?: (?:is|of|at))?|"
+                            r"number(?:s)?(?: (?:is|of))?|(?:are|is) (?:counted|numbered)(?: as| at)?|add up to|total|amount to|"
+                            r"come to|there are))\s*", between):  # fmt: skip
+                return hit
+            return None
+    return None
+
+
+def _spot(match: re.Match[str]) -> Iterator[str]:
+    down = (match["down"] or match["down2"] or "").lower()
+    across = next((match[name] for name in _NAMED[2:] if match[name]), "").lower()
+    if down in ("upper", "top"):
+        yield "upper"
+    if down in ("lower", "bottom"):
+        yield "lower"
+    if across in ("left", "right"):
+        yield across
+        if down in ("middle", "mid", "central"):
+            yield "middle"
+    if across in ("center", "centre", "middle"):
+        yield "centre"
+    if not across and down in ("middle", "mid", "central"):
+        yield "centre"
+
+
+def _merged(one: Claim, more: Claim) -> Claim:
+    return one._replace(
+        sides=one.sides | more.sides, zones=one.zones | more.zones, marks=one.marks | more.marks,
+        plural=one.plural or more.plural,
+    )  # fmt: skip
