@@ -109,6 +109,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
 
 
+class Rating(msgspec.Struct, frozen=True, kw_only=True):
+    """A score that a judging model gave, 1 (worst) to 5. `name` is relevance, visual_dependence, image_correspondence
+    or formatting, after FineVision (Wiedmann et al., 2025)."""
+
+    name: str
+    value: float
+
+
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """What a preference rejects beside the last turn, which it chooses: another text, or the same text over another
     picture (`view`: a View of the row that `views` doesn't name).
@@ -160,6 +168,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...] = ()
     reason: str | None = None
     rejected: Rejected | None = None
+    ratings: tuple[Rating, ...] = ()
     fills: tuple[str, ...] = ()
     evidence: tuple[Fact, ...] = ()
 

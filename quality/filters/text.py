@@ -7,9 +7,10 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field, field_validator
 
+from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
 from medloom.quality.filter import Filter, FilterParams
 from medloom.quality.verdicts import drop_where, first_of
-from medloom.quality.wording import FORBIDDEN, REVEALS_SOURCE, SAYS_LABEL
+from medloom.quality.wording import FORBIDDEN
 
 SNIPPET = 24  # characters told on either side of what was found
 

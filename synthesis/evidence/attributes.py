@@ -29,18 +29,24 @@ ZONES = {
     "lumbar": r"lumbar|lumbosacral",
 }
 MARKS = {
-    "degree:low": r"small(?:-sized)?|tiny|little|minute|mild(?:ly)?|slight(?:ly)?|minimal(?:ly)?|minor|subtle|trace|discreet|low-grade|faint",
+    "degree:low": r"small(?:-sized)?|tiny|little|minute|mild(?:ly)?|slight(?:ly)?|minimal(?:ly)?|minor|subtle|trace|"
+        r"discreet|low-grade|faint",
     "degree:mid": r"moderate(?:ly)?(?:-sized?)?|medium(?:-sized?)?|intermediate|of middling size",
-    "degree:high": r"large(?:-sized?)?|big|sizea?ble|massive|huge|severe(?:ly)?|marked(?:ly)?|advanced|extensive(?:ly)?|pronounced|substantial|considerable|gross",
+    "degree:high": r"large(?:-sized?)?|big|sizea?ble|massive|huge|severe(?:ly)?|marked(?:ly)?|advanced|"
+        r"extensive(?:ly)?|pronounced|substantial|considerable|gross",
     "course:new": r"new(?:ly)?(?! york)|recent(?:ly)? developed",
     "course:old": r"old|chronic(?:ally)?|remote|healed|prior|long-?standing|former|sequelae",
     "course:acute": r"acute(?:ly)?",
-    "course:stable": r"stable|unchanged|unaltered|(?:no|without) (?:\w+ )?(?:change|alteration)|not changed|similar|persist(?:s|ent|ing)|constant|the same as before|as before|again",
-    "course:worse": r"increas(?:e|ed|ing|es)|larger|worse(?:n|ned|ning)?|grown|grew|progress(?:ed|ion|ive)|bigger|aggravat(?:ed|ion)",
-    "course:better": r"decreas(?:e|ed|ing|es)|smaller|improv(?:ed|ement|ing)|shr[aiu]nk(?:en)?|resolving|regress(?:ed|ion)|lessened|receded",
+    "course:stable": r"stable|unchanged|unaltered|(?:no|without) (?:\w+ )?(?:change|alteration)|not changed|similar|"
+        r"persist(?:s|ent|ing)|constant|the same as before|as before|again",
+    "course:worse": r"increas(?:e|ed|ing|es)|larger|worse(?:n|ned|ning)?|grown|grew|progress(?:ed|ion|ive)|bigger|"
+        r"aggravat(?:ed|ion)",
+    "course:better": r"decreas(?:e|ed|ing|es)|smaller|improv(?:ed|ement|ing)|shr[aiu]nk(?:en)?|resolving|"
+        r"regress(?:ed|ion)|lessened|receded",
     "spread:diffuse": r"diffuse(?:ly)?|widespread|generali[sz]ed|throughout",
     "spread:focal": r"focal(?:ly)?|locali[sz]ed|circumscribed|discrete",
-    "spread:many": r"multiple|several|numerous|many|multi-?focal|scattered|multi-?level|various|a number of|multitude of|lots of",
+    "spread:many": r"multiple|several|numerous|many|multi-?focal|scattered|multi-?level|various|a number of|"
+        r"multitude of|lots of",
     "look:patchy": r"patchy|patches of",
     "look:calcified": r"(?:non-?)?calcified|calcific",
     "look:linear": r"linear|streaky|band-?like|strand-?like|plate-?like|discoid",

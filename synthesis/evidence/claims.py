@@ -15,28 +15,40 @@ from medloom.synthesis.evidence.quantities import Quantity, codes, quantities
 from medloom.synthesis.evidence.terms import Hit, Sort, TermBook, term_book
 
 NORMAL = re.compile(
-    r"(?<!ab)(?<![\w-])(?:normal(?:ly)?(?: in size| in appearance)?|unremarkable|within (?:the )?(?:normal|limits|range)"
-    r"[\w ]{0,20}|intact|clear|maintained|preserved|well (?:aerated|expanded|inflated|ventilated)|not (?:enlarged|widened|"
+    r"(?<!ab)(?<![\w-])(?:normal(?:ly)?(?: in size| in appearance)?|unremarkable|within (?:the )?(?:normal|limits|"
+    r"range)"
+    r"[\w ]{0,20}|intact|clear|maintained|preserved|well (?:aerated|expanded|inflated|ventilated)|not (?:enlarged|"
+    r"widened|"
     r"remarkable|abnormal)|without (?:an? )?(?:\w+ ){0,2}(?:abnormalit(?:y|ies)|enlargement)|free of (?:\w+ ){0,2}"
     r"abnormalit(?:y|ies)|negative)(?![\w-])",
     re.IGNORECASE,
 )
 NOT_NORMAL = re.compile(r"(?:\bnot|\bno longer|\bhardly|\bless than|n't)\s+(?:\w+\s)?$", re.IGNORECASE)
 NO_ABNORMALITY = re.compile(
-    r"\b(?:no|without|free of|negative for)\b[^.;]{0,60}?\b(?:abnormalit(?:y|ies)|disease|patholog(?:y|ies))\b", re.IGNORECASE
+    r"\b(?:no|without|free of|negative for)\b[^.;]{0,60}?\b(?:abnormalit(?:y|ies)|disease|patholog(?:y|ies))\b",
+    re.IGNORECASE,
 )
 PLACE = re.compile(
-    r"\b(?:(?P<down>upper|lower|top|bottom|middle|central|mid)(?:most)?[\s-]+)?(?P<across>left|right|cent(?:er|re)|middle)?"
+    r"\b(?:(?P<down>upper|lower|top|bottom|middle|central|mid)(?:most)?[\s-]+)?(?P<across>left|right|cent(?:er|re)|"
+    r"middle)?"
     r"[\s-]*(?:-?hand )?(?P<part>part|corner|quadrant|third|half|side|area|region|edge|portion|section|ninth|end)?"
     r"\s*(?:of|in|within) (?:the|this) (?:picture|image|frame|photo(?:graph)?|field(?: of view)?|view|slice|smear|scan|"
     r"display|canvas|micrograph|film)\b"
     r"|\b(?P<down2>upper|lower|top|bottom)[\s-]+(?P<across2>left|right)\b(?: (?:part|corner|third|edge|area|ninth))?"
     r"(?! (?:upper |lower |middle )?(?:lobe|lung|zone|field|chest|abdomen|extremity|quadrant|ribs?|hemithorax))"
-    r"|\b(?P<across3>left|right)[\s-](?:hand|half)\b(?: (?:side|edge|part))?|\bon the (?P<across4>left|right) in the (?:picture|image)",
+    r"|\b(?P<across3>left|right)[\s-](?:hand|half)\b(?: (?:side|edge|part))?|\bon the (?P<across4>left|"
+    r"right) in the (?:picture|image)",
     re.IGNORECASE,
 )
-BOX = re.compile(r"[\[(]\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]")
-_STOP = re.compile(r"[,;:()]|\b(?:and|or|but|with|without|while|is|are|was|were|has|have|in|on|at|of|within|over|the)\b", re.I)
+_ONE_PLACE = r"(?:(?:upper|lower|top|bottom|middle)[\s-]+(?:left|right|cent(?:er|re))|cent(?:er|re))"
+BEFORE_PLACE = re.compile(rf"(?:{_ONE_PLACE}(?:,\s*(?:and\s+)?|\s+and\s+)(?:in the |the )?)+$", re.IGNORECASE)
+EACH_PLACE = re.compile(_ONE_PLACE, re.IGNORECASE)
+BOX = re.compile(
+    r"[\[(]\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]"
+)
+_STOP = re.compile(
+    r"[,;:()]|\b(?:and|or|but|with|without|while|is|are|was|were|has|have|in|on|at|of|within|over|the)\b", re.I
+)
 _NAMED = ("down", "down2", "across", "across2", "across3", "across4")
 _MANY = frozenset(("spread:many",))
 
@@ -45,7 +57,7 @@ class Claim(NamedTuple):
     """One statement of a text: a term, how the text stands to it, and what it says of it.
 
     `sides` are left, right and both; `zones` parts of the body; `marks` degree, course, spread and look; `sizes`
-    quantities; `count` the number of them, where one is said; `plural` whether it is spoken of as several.
+    quantities; `many` the number of them, where one is said; `plural` whether it is spoken of as several.
     """
 
     term: str
@@ -57,7 +69,7 @@ class Claim(NamedTuple):
     zones: frozenset[str] = frozenset()
     marks: frozenset[str] = frozenset()
     sizes: tuple[Quantity, ...] = ()
-    count: int | None = None
+    many: int | None = None
     plural: bool = False
 
 
@@ -102,8 +114,8 @@ def claims_of(text: str) -> Claims:
 
 def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) -> tuple[list[Claim], list[Spot]]:
     """Claims of one sentence; the first stands for the last claim `before` it where it has attributes and no term."""
-    places = [match for match in PLACE.finditer(sentence) if any(match[name] for name in _NAMED)]
-    taken = [(match.start(), match.end()) for match in places]
+    places = list(_place_words(sentence))
+    taken = [(start, end) for start, end, _ in places]
     hits = [hit for hit in book.find(sentence) if not any(a <= hit.start < b for a, b in taken)]
     normal = _normal(sentence, hits, book)
     covered = {claim.start for claim in normal}
@@ -131,9 +143,7 @@ def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) 
                 sizes.setdefault(owner, []).append(quantity)
         elif owner := _counted(quantity, sentence, terms):
             counts[owner] = int(quantity.value)
-    made = [
-        _claim(hit, sentence, number, gathered[hit], tuple(sizes.get(hit, ())), counts.get(hit)) for hit in terms
-    ]
+    made = [_claim(hit, sentence, number, gathered[hit], tuple(sizes.get(hit, ())), counts.get(hit)) for hit in terms]
     if not terms and before is not None and any(loose.values()):
         made = [
             before._replace(
@@ -142,8 +152,7 @@ def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) 
             )
         ]  # fmt: skip
     spots = [
-        Spot(frozenset(_spot(match)), match[0].strip(), _owner(match.start(), match.end(), sentence, terms))
-        for match in places
+        Spot(words, sentence[start:end].strip(), _owner(start, end, sentence, terms)) for start, end, words in places
     ]
     return made, spots
 
@@ -191,7 +200,9 @@ def _subject(match: re.Match[str], predicate: re.Match[str], sentence: str) -> b
         between = sentence[match.end() : predicate.start()]
         return not re.search(r"[;]|\b(?:but|however|although|which|with)\b", between) and len(between) < 110
     between = sentence[predicate.end() : match.start()]
-    return len(between) < 45 and not re.search(r"[.;:]|,\s*(?:and )?(?:no|with)|\b(?:but|without|no|of|with|there)\b", between)
+    return len(between) < 45 and not re.search(
+        r"[.;:]|,\s*(?:and )?(?:no|with)|\b(?:but|without|no|of|with|there)\b", between
+    )
 
 
 def _owner(start: int, end: int, sentence: str, terms: Sequence[Hit]) -> Hit | None:
@@ -222,35 +233,45 @@ def _counted(quantity: Quantity, sentence: str, terms: Sequence[Hit]) -> Hit | N
     for hit in terms:
         if hit.start >= quantity.end:
             between = sentence[quantity.end : hit.start]
-            if len(between.split()) <= 4 and not re.search(r"[,;:.()]|\b(?:is|are|in|at|on|and|the|lung|with)\b", between):
+            if len(between.split()) <= 4 and not re.search(
+                r"[,;:.()]|\b(?:is|are|in|at|on|and|the|lung|with)\b", between
+            ):
                 return hit
             return None
     for hit in reversed(terms):
         if hit.end <= quantity.start:
             between = sentence[hit.end : quantity.start]
-            if re.fullmatch(r"\s*(?::|=|\(|,?\s*(?:of which there are|numbering|totall?ing|count(?:s|ed)?(?: (?:is|of|at))?|"
-                            r"number(?:s)?(?: (?:is|of))?|(?:are|is) (?:counted|numbered)(?: as| at)?|add up to|total|amount to|"
+            if re.fullmatch(r"\s*(?::|=|\(|,?\s*(?:of which there are|numbering|totall?ing|count(?:s|ed)?(?: (?:is|"
+                r"of|at))?|"
+                            r"number(?:s)?(?: (?:is|of))?|(?:are|is) (?:counted|numbered)(?: as| at)?|add up to|"
+                            r"total|amount to|"
                             r"come to|there are))\s*", between):  # fmt: skip
                 return hit
             return None
     return None
 
 
-def _spot(match: re.Match[str]) -> Iterator[str]:
-    down = (match["down"] or match["down2"] or "").lower()
-    across = next((match[name] for name in _NAMED[2:] if match[name]), "").lower()
-    if down in ("upper", "top"):
-        yield "upper"
-    if down in ("lower", "bottom"):
-        yield "lower"
-    if across in ("left", "right"):
-        yield across
-        if down in ("middle", "mid", "central"):
-            yield "middle"
-    if across in ("center", "centre", "middle"):
-        yield "centre"
-    if not across and down in ("middle", "mid", "central"):
-        yield "centre"
+def _place_words(sentence: str) -> Iterator[tuple[int, int, frozenset[str]]]:
+    """(start, end, words) of each place in the picture; of a row of them ("the upper left and centre of the picture")
+    each has the characters of all."""
+    for match in PLACE.finditer(sentence):
+        if any(match[name] for name in _NAMED):
+            row = BEFORE_PLACE.search(sentence[: match.start()])
+            start = row.start() if row else match.start()
+            yield start, match.end(), frozenset(_spot(match[0]))
+            for one in EACH_PLACE.finditer(row[0]) if row else ():
+                yield start, match.end(), frozenset(_spot(one[0]))
+
+
+def _spot(words: str) -> Iterator[str]:
+    """Rows and columns of the 3×3 grid that words name."""
+    said = set(re.findall(r"[a-z]+", re.split(r"\b(?:of|in|within) (?:the|this)\b", words.lower())[0]))
+    row = {"upper": "upper", "top": "upper", "lower": "lower", "bottom": "lower"}
+    down = {row[word] for word in said if word in row}
+    across = said & {"left", "right"}
+    yield from down | across
+    if said & {"center", "centre", "central", "middle", "mid"}:
+        yield "middle" if across else "centre"
 
 
 def _merged(one: Claim, more: Claim) -> Claim:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from medloom.schemas.record import Measurement
 from medloom.synthesis.brief import Brief
-from medloom.synthesis.evidence.claims import Claim, Claims, claims_of
+from medloom.synthesis.evidence.claims import Claim, claims_of
+from medloom.synthesis.evidence.quantities import codes
 from medloom.synthesis.evidence.terms import term_book
 
 TAKEN: dict[str, dict[str, str]] = {
@@ -100,8 +101,8 @@ def of_brief(brief: Brief) -> Ground:
         both = frozenset() if finding.side is None else frozenset({finding.side})
         claims.append(
             Claim(
-                finding.concept, book.sorts.get(finding.concept, "finding"), finding.polarity, meant.name, 0, sides=both,
-                count=finding.count, plural=(finding.count or 0) > 1,
+                finding.concept, book.sorts.get(finding.concept, "finding"), finding.polarity, meant.name, 0,
+                sides=both, many=finding.count, plural=(finding.count or 0) > 1,
             )
         )  # fmt: skip
         spots += [(finding.concept, frozenset(place.split())) for place in finding.places]
@@ -114,6 +115,7 @@ def of_brief(brief: Brief) -> Ground:
     return Ground(
         claims=tuple(claims),
         quantities=tuple((one.value, UNITS[one.unit]) for one in brief.measurements if one.unit in UNITS),
+        codes=frozenset().union(*(_codes(finding.concept) for finding in brief.findings)),
         numbers=frozenset(numbers | {one.value for one in brief.measurements if one.unit in ("count", "ratio")}),
         taken=_known(known),
         spots=tuple(spots),
@@ -154,6 +156,11 @@ def _known(known: dict[str, str]) -> frozenset[tuple[str, str]]:
             words = "lateral view" if known[kind] == "lateral" else known[kind]
             found |= {one for one in taken(words) if one[0] == kind}
     return frozenset(found)
+
+
+def _codes(concept: str) -> frozenset[str]:
+    meant = term_book().vocabulary[concept]
+    return codes(" ".join((meant.name, *meant.synonyms)))
 
 
 def _parts(concept: str) -> set[str]:

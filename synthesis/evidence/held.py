@@ -50,7 +50,9 @@ def _findings(said: Claims, ground: Ground) -> Iterator[Fault]:
             continue
         near = [one for one in ground.claims if _entails(one, claim)]
         if not near:
-            denied = [one for one in ground.claims if claim.term in term_book().above(one.term) | _below(one.term, claim)]
+            denied = [
+                one for one in ground.claims if claim.term in term_book().above(one.term) | _below(one.term, claim)
+            ]
             yield Fault("polarity" if denied else "added", f"{claim.words} ({claim.stance})")
             continue
         faults = [list(_beyond(claim, one, ground)) for one in near]
@@ -69,8 +71,8 @@ def _anatomy(claim: Claim, ground: Ground) -> Iterator[Fault]:
         yield from min((list(_beyond(claim, one, ground)) for one in same), key=len)
     elif claim.term not in ground.parts:
         yield Fault("added", claim.words)
-    elif claim.count is not None:
-        yield Fault("count", f"{claim.count} {claim.words}")
+    elif claim.many is not None:
+        yield Fault("count", f"{claim.many} {claim.words}")
 
 
 def _entails(proved: Claim, claim: Claim) -> bool:
@@ -100,14 +102,15 @@ def _beyond(claim: Claim, proved: Claim, ground: Ground) -> Iterator[Fault]:
     marks = claim.marks - proved.marks - _implied(proved)
     if marks:
         yield Fault("mark", f"{', '.join(sorted(marks))} {claim.words}")
-    if claim.stance == "absent":
-        if narrowed := {mark for mark in proved.marks - claim.marks if mark.startswith(NEEDED)} - _own_marks(claim):
-            yield Fault("mark_lost", f"no {', '.join(sorted(narrowed))} {claim.words}")
-    if claim.count is not None and claim.count != proved.count:
-        yield Fault("count", f"{claim.count} {claim.words}")
-    if claim.stance in ("present", "uncertain") and claim.term in term_book().counted and claim.count is None:
-        if claim.plural and not proved.plural and (ground.whole or proved.count is not None):
-            yield Fault("plural", f"several: {claim.words}")
+    narrowed = {mark for mark in proved.marks - claim.marks if mark.startswith(NEEDED)} - _own_marks(claim)
+    if claim.stance == "absent" and narrowed:
+        yield Fault("mark_lost", f"no {', '.join(sorted(narrowed))} {claim.words}")
+    if claim.many is not None and claim.many != proved.many:
+        yield Fault("count", f"{claim.many} {claim.words}")
+    known = ground.whole or proved.many is not None
+    several = claim.plural and not proved.plural and claim.many is None and claim.term in term_book().counted
+    if several and known and claim.stance in ("present", "uncertain"):
+        yield Fault("plural", f"several: {claim.words}")
     for size in claim.sizes:
         if proved.sizes and not any(_same(size, one.value, one.unit) for one in proved.sizes):
             yield Fault("number", f"{size.value:g} {size.unit} {claim.words}")
@@ -136,21 +139,17 @@ def _kept(said: Claims, ground: Ground) -> Iterator[Fault]:
         several = any(one.plural for one in kept)
         if proved.plural and proved.stance != "absent" and proved.term in term_book().counted and not several:
             yield Fault("plural", f"{proved.words} has become one")
-        if proved.count is not None and not any(one.count == proved.count for one in kept):
-            yield Fault("count", f"{proved.words} has lost {proved.count}")
+        if proved.many is not None and not any(one.many == proved.many for one in kept):
+            yield Fault("count", f"{proved.words} has lost {proved.many}")
 
 
 def _keeps(one: Claim, proved: Claim) -> bool:
-    return one.stance == proved.stance and (
-        one.term == proved.term or proved.term in term_book().above(one.term)
-    )
+    return one.stance == proved.stance and (one.term == proved.term or proved.term in term_book().above(one.term))
 
 
 def _best(kept: Sequence[Claim], proved: Claim) -> list[Claim]:
     """Those that don't say more than was said of this one: of two effusions each keeps its own side."""
-    fitting = [
-        one for one in kept if _sides(one) <= _sides(proved) and one.marks <= proved.marks | _implied(proved)
-    ]
+    fitting = [one for one in kept if _sides(one) <= _sides(proved) and one.marks <= proved.marks | _implied(proved)]
     return fitting or list(kept)
 
 
@@ -211,6 +210,6 @@ def _own_marks(claim: Claim) -> frozenset[str]:
 def _implied(claim: Claim) -> frozenset[str]:
     """Marks that say no more than what is known: several of what is on both sides, or counted."""
     found = set(_own_marks(claim))
-    if claim.plural or (claim.count or 0) > 1:
+    if claim.plural or (claim.many or 0) > 1:
         found.add("spread:many")
     return frozenset(found)

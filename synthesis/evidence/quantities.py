@@ -34,7 +34,8 @@ _UNITS: tuple[tuple[str, str, float], ...] = (
 _UNIT = "|".join(f"(?P<u{number}>{words})" for number, (words, _, _) in enumerate(_UNITS))
 _SPELLED = "|".join(sorted(WORDS, key=len, reverse=True))
 _NUMBER = re.compile(
-    rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?|{_SPELLED})(?:(?:\s?-?\s?)(?:{_UNIT})(?![\w²³^]))?(?![\w]|\.\d)", re.IGNORECASE
+    rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?|{_SPELLED})(?:(?:\s?-?\s?)(?:{_UNIT})(?![\w²³^]))?(?![\w]|\.\d)",
+    re.IGNORECASE,
 )
 _CODE = re.compile(r"(?<!\w)(?:[A-Z]\d{1,2}(?:[-/][A-Z]?\d{1,2})?|\d{1,2}(?:st|nd|rd|th))(?!\w)")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",

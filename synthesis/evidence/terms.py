@@ -86,9 +86,7 @@ def term_book() -> TermBook:
     """The terms of the built-in vocabulary and of ``terms.yaml``."""
     import yaml
 
-    page = yaml.load(
-        (files("medloom.synthesis.evidence") / "terms.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader
-    )
+    page = yaml.load((files("medloom.synthesis.evidence") / "terms.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
     return TermBook(load_vocabulary(), page)
 
 
@@ -110,7 +108,9 @@ def _spaced(words: str) -> str:
 def _longest(hits: list[Hit]) -> tuple[Hit, ...]:
     kept: list[Hit] = []
     order = {"finding": 0, "anatomy": 1, "guard": 2}
-    for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, order[hit.sort], hit.start, hit.term)):
+    for hit in sorted(
+        hits, key=lambda hit: (hit.start - hit.end, order[hit.sort], hit.start, -len(hit.term), hit.term)
+    ):
         if all(hit.end <= other.start or other.end <= hit.start for other in kept):
             kept.append(hit)
     return tuple(sorted(kept, key=lambda hit: hit.start))

@@ -1,0 +1,1 @@
+"""Writers: the tasks that an engine phrases; `synthesis/writer.py` says how they are asked."""

@@ -1,0 +1,86 @@
+"""Query summary: what a patient asks, in a sentence or two, with every symptom and without any advice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from medloom.schemas.identity import pick
+from medloom.schemas.record import Answer, Config, Record
+from medloom.synthesis.brief import Brief, Told
+from medloom.synthesis.compose import case_key
+from medloom.synthesis.evidence.check import Wanted, faults
+from medloom.synthesis.evidence.claims import claims_of
+from medloom.synthesis.evidence.ground import of_text
+from medloom.synthesis.evidence.held import Fault
+from medloom.synthesis.prompt import Slot
+from medloom.synthesis.scene import Case
+from medloom.synthesis.task import Context, TaskParams
+from medloom.synthesis.text_facts import text_fact
+from medloom.synthesis.writers.briefed import brief_of
+from medloom.synthesis.writers.prompted import Fields, PromptedWriter, record_of
+
+ASKS = (
+    "Summarise what the patient asks.", "Say in short what this patient wants to know.",
+    "Give a summary of the query.", "What does the patient ask, in a sentence or two?",
+)  # fmt: skip
+_ADVICE = re.compile(
+    r"\b(?:you should|should (?:see|take|consult|try)|i (?:recommend|suggest|advise)|please (?:see|consult))\b", re.I
+)
+
+
+class QueryParams(TaskParams):
+    """Queries of `min_words` words or more; a summary has at most `share` of their words."""
+
+    min_words: int = Field(default=12, ge=1)
+    share: float = Field(default=0.8, gt=0, le=1)
+
+
+class QuerySummary(PromptedWriter):
+    """Record type 33 (MMQS, Ghosh et al. 2024). Present findings of the query are kept; nothing is added, no advice."""
+
+    name: ClassVar[str] = "write.query_summary"
+    type: ClassVar[int] = 33
+    config: ClassVar[Config] = "text"
+    prompts: ClassVar[tuple[str, ...]] = ("query_summary",)
+    needs = (frozenset({"texts"}),)
+    Params = QueryParams
+    params: QueryParams
+
+    def briefs_of_case(self, case: Case, context: Context) -> Iterator[Brief]:
+        views = [scene.view for scene in case.scenes][:4]
+        for text in case.sample.texts:
+            if text.kind != "query" or len(text.body.split()) < self.params.min_words or text.language != "en":
+                continue
+            key = case_key(self, case, views, text.pointer)
+            yield brief_of(
+                self, case, views, key, form="open", facts=(text_fact(text, "asked"),),
+                texts=(Told(kind="query", body=text.body, fact=0),),
+                given=(("question", ASKS[pick(len(ASKS), "prompt", key)]),),
+            )  # fmt: skip
+
+    def slots(self, brief: Brief, prompt: str, done: Mapping[str, Fields]) -> dict[str, Slot]:
+        return {"query": brief.texts[0].body}
+
+    def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
+        query = brief.texts[0].body
+        said = fields["summary"]
+        most = max(8, int(self.params.share * len(query.split())))
+        must = {
+            claim.term for claim in claims_of(query).claims if claim.sort == "finding" and claim.stance == "present"
+        }
+        wanted = Wanted(ground=of_text(query, whole=False), must=tuple(sorted(must)), words=(4, most), unlike=query)
+        yield from faults(said, wanted)
+        advice = _ADVICE.search(said)
+        if advice is not None:
+            yield Fault("added", f"advice: {advice[0]}")
+
+    def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
+        said = done["query_summary"]["summary"]
+        question = f"{brief.slot('question')}\n\n{brief.texts[0].body}"
+        yield record_of(
+            self, brief, [(question, said)], worded, answer=Answer(text=said), config="vqa" if brief.views else "text"
+        )
