@@ -68,9 +68,9 @@ class RejectedAnswer(RewordedWriter):
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         said = done["rejected"]["answer"]
         found = faults(said, Wanted(ground=proved(brief), words=(2, 120)))
-        yield record_of(
-            self, brief, [(brief.slot("question"), brief.slot("said"))], worded, rejected=Rejected(text=said, reason=why_false(found) or "false"),
-        )  # fmt: skip
+        why = why_false(found) or "false"
+        turns = [(brief.slot("question"), brief.slot("said"))]
+        yield record_of(self, brief, turns, worded, rejected=Rejected(text=said, reason=why))
 
 
 def why_false(found: tuple[Fault, ...]) -> str | None:
