@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED = false
 export VLLM_NO_USAGE_STATS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format lock docs dev bench wheel clean
+.PHONY: help quickstart test test-slow lint format lock docs dev evidence bench wheel clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ docs: $(VENV)/.core  ## write the generated parts of docs/ again
 	$(BIN)/python -m medloom.flows.json_schema docs/schemas
 
 dev: $(VENV)/.dev  ## set up everything that a developer needs
+
+evidence: $(VENV)/.core  ## plant lies into true texts and print how many are caught (about a minute)
+	$(BIN)/python tests/synthesis/evidence/measure.py
 
 bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and against peers (about 30 minutes)
 	$(BIN)/python tests/bench/run.py --peers .venv-bench/bin/python --json build/bench.json

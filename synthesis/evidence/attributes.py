@@ -17,7 +17,7 @@ ZONES = {
     "upper": r"upper|superior",
     "middle": r"mid(?:dle)?|mid-?(?:lung|zone|thoracic)|midlung",
     "lower": r"lower|inferior",
-    "base": r"(?:bi-?)?basi?lar|(?:bi-?)?basal|bases?",
+    "base": r"(?:bi-?)?basi?lar|(?:bi-?)?basal(?! cell)|bases?",
     "apex": r"(?:bi-?)?apical|apex|apices",
     "lingula": r"lingula(?:r)?",
     "hilum": r"(?:infra|peri)?-?hil(?:ar|um|a|i)",
@@ -25,7 +25,7 @@ ZONES = {
     "costophrenic": r"costo-?phrenic",
     "periphery": r"peripher(?:al(?:ly)?|y)|subpleural",
     "cervical": r"cervical",
-    "thoracic": r"thoracic|t-spine",
+    "thoracic": r"thoracic(?! aort)|t-spine",
     "lumbar": r"lumbar|lumbosacral",
 }
 MARKS = {
@@ -35,7 +35,8 @@ MARKS = {
     "degree:high": r"large(?:-sized?)?|big|sizea?ble|massive|huge|severe(?:ly)?|marked(?:ly)?|advanced|"
         r"extensive(?:ly)?|pronounced|substantial|considerable|gross",
     "course:new": r"new(?:ly)?(?! york)|recent(?:ly)? developed",
-    "course:old": r"old|chronic(?:ally)?|remote|healed|prior|long-?standing|former|sequelae",
+    "course:old": r"old|chronic(?:ally)?|remote|healed|(?<!from )(?<!to )(?<!the )(?<!with )(?<!than )prior|"
+        r"long-?standing|former|sequelae",
     "course:acute": r"acute(?:ly)?",
     "course:stable": r"stable|unchanged|unaltered|(?:no|without) (?:\w+ )?(?:change|alteration)|not changed|similar|"
         r"persist(?:s|ent|ing)|constant|the same as before|as before|again",

@@ -20,7 +20,7 @@ NORMAL = re.compile(
     r"[\w ]{0,20}|intact|clear|maintained|preserved|well (?:aerated|expanded|inflated|ventilated)|not (?:enlarged|"
     r"widened|"
     r"remarkable|abnormal)|without (?:an? )?(?:\w+ ){0,2}(?:abnormalit(?:y|ies)|enlargement)|free of (?:\w+ ){0,2}"
-    r"abnormalit(?:y|ies)|negative)(?![\w-])",
+    r"abnormalit(?:y|ies)|(?:shows?|has|have|with|of|is|are) no (?:visible )?abnormalit(?:y|ies)|negative)(?![\w-])",
     re.IGNORECASE,
 )
 NOT_NORMAL = re.compile(r"(?:\bnot|\bno longer|\bhardly|\bless than|n't)\s+(?:\w+\s)?$", re.IGNORECASE)
@@ -119,7 +119,12 @@ def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) 
     hits = [hit for hit in book.find(sentence) if not any(a <= hit.start < b for a, b in taken)]
     normal = _normal(sentence, hits, book)
     covered = {claim.start for claim in normal}
-    hits = [hit for hit in hits if not (hit.sort in ("anatomy", "guard") and hit.start in covered)]
+    said_normal = [match.span() for match in NORMAL.finditer(sentence)] if normal else []
+    hits = [
+        hit for hit in hits
+        if not (hit.sort in ("anatomy", "guard") and hit.start in covered)
+        and not (hit.sort == "guard" and any(a <= hit.start < b for a, b in said_normal))
+    ]  # fmt: skip
     terms = sorted([*hits, *normal], key=lambda hit: hit.start)
     whats = [hit for hit in terms if hit.sort in ("finding", "guard", "normal")] or terms
     gathered: dict[Hit, dict[str, set[str]]] = {hit: {"side": set(), "zone": set(), "mark": set()} for hit in terms}
@@ -130,7 +135,8 @@ def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) 
         inside = [hit for hit in terms if hit.start <= one.start < hit.end]
         if inside and inside[0].sort == "anatomy" and whats is terms:
             continue  # "left lung": the side is the lung's own
-        if inside and one.group == "mark" and inside[0].sort != "anatomy":
+        own = inside and one.group == "mark" and inside[0].sort != "anatomy"
+        if own and not sentence[one.start : one.end].lower().endswith("ly"):
             continue  # "old granulomatous disease": the word is the term's
         owner = inside[0] if inside and inside[0].sort != "anatomy" else _owner(one.start, one.end, sentence, whats)
         (gathered[owner] if owner else loose)[one.group].add(one.name)
@@ -216,16 +222,21 @@ def _owner(start: int, end: int, sentence: str, terms: Sequence[Hit]) -> Hit | N
         # "left and right", "small to moderate": a row of attributes goes where its last one goes.
         between = sentence[end : after[0].start]
         row = re.findall(r"[\w-]+", between)
-        words = [word for word in row if word not in ("and", "to", "or", "in", "size")]
-        if words and len(row) <= 4 and re.fullmatch(r"[\s,\w-]*", between) and all(map(_is_attribute, words)):
+        words = [word for word in row if word not in ("and", "to", "or")]
+        if words and len(row) <= 4 and re.fullmatch(r"[\s,\w-]*", between) and _one_group(sentence[start:end], *words):
             return after[0]
         return before[-1]
     return before[-1] if before else (after[0] if after else None)
 
 
 @lru_cache(maxsize=4096)
-def _is_attribute(word: str) -> bool:
-    return bool(attributes(word))
+def _one_group(*words: str) -> bool:
+    """Whether all words are attributes of one group: "left and right", "small to moderate"."""
+    groups = [
+        {(one.group, one.name.split(":")[0] if one.group == "mark" else "") for one in attributes(word)}
+        for word in words
+    ]
+    return bool(set.intersection(*groups))
 
 
 def _counted(quantity: Quantity, sentence: str, terms: Sequence[Hit]) -> Hit | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from medloom.schemas.record import Measurement
 from medloom.synthesis.brief import Brief
 from medloom.synthesis.evidence.claims import Claim, claims_of
-from medloom.synthesis.evidence.quantities import codes
+from medloom.synthesis.evidence.quantities import Quantity, codes
 from medloom.synthesis.evidence.terms import term_book
 
 TAKEN: dict[str, dict[str, str]] = {
@@ -102,7 +102,7 @@ def of_brief(brief: Brief) -> Ground:
         claims.append(
             Claim(
                 finding.concept, book.sorts.get(finding.concept, "finding"), finding.polarity, meant.name, 0,
-                sides=both, many=finding.count, plural=(finding.count or 0) > 1,
+                sides=both, sizes=_sizes(brief, finding.concept), many=finding.count, plural=(finding.count or 0) > 1,
             )
         )  # fmt: skip
         spots += [(finding.concept, frozenset(place.split())) for place in finding.places]
@@ -156,6 +156,15 @@ def _known(known: dict[str, str]) -> frozenset[tuple[str, str]]:
             words = "lateral view" if known[kind] == "lateral" else known[kind]
             found |= {one for one in taken(words) if one[0] == kind}
     return frozenset(found)
+
+
+def _sizes(brief: Brief, concept: str) -> tuple[Quantity, ...]:
+    """The measurements of a concept, by the fact that proves them."""
+    return tuple(
+        Quantity(one.value, UNITS[one.unit], 0.0, 0, 0)
+        for one in brief.measurements
+        if one.unit in UNITS and 0 <= one.fact < len(brief.facts) and brief.facts[one.fact].concept == concept
+    )
 
 
 def _codes(concept: str) -> frozenset[str]:

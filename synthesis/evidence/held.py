@@ -38,7 +38,7 @@ def held(said: Claims, ground: Ground, boxes: bool = False) -> tuple[Fault, ...]
         dict.fromkeys([
             *_findings(said, ground), *_numbers(said, ground), *_places(said, ground), *_boxes(said, ground, boxes),
             *(Fault("modality", name) for _, name in sorted(taken(said.plain) - ground.taken)),
-            *(_kept(said, ground) if ground.whole else ()),
+            *(_kept(said, ground) if ground.whole else _numerous(said, ground)),
         ])
     )  # fmt: skip
 
@@ -112,8 +112,17 @@ def _beyond(claim: Claim, proved: Claim, ground: Ground) -> Iterator[Fault]:
     if several and known and claim.stance in ("present", "uncertain"):
         yield Fault("plural", f"several: {claim.words}")
     for size in claim.sizes:
-        if proved.sizes and not any(_same(size, one.value, one.unit) for one in proved.sizes):
+        if (proved.sizes or not ground.whole) and not any(_same(size, one.value, one.unit) for one in proved.sizes):
             yield Fault("number", f"{size.value:g} {size.unit} {claim.words}")
+
+
+def _numerous(said: Claims, ground: Ground) -> Iterator[Fault]:
+    """What is known to be several and is spoken of as one."""
+    for proved in ground.claims:
+        if proved.stance == "present" and (proved.many or 0) > 1:
+            mine = [one for one in said.claims if one.term == proved.term and one.stance == "present"]
+            if mine and not any(one.plural for one in mine):
+                yield Fault("plural", f"{mine[0].words} has become one")
 
 
 def _kept(said: Claims, ground: Ground) -> Iterator[Fault]:

@@ -51,6 +51,9 @@ _WAYS = tuple(
          "may be"),
         (r"\b(?:may|might|could) (?:well |also |possibly )+be\b", "may be"),
         (r"\b(?:is|are) in question\b|\bcannot be (?:confirmed|proved|proven)\b", "is questioned"),
+        (r"(\b(?:is|are|was|were|shows?|has|have)\b[^.;,]*), (?:and )?(?=(?:(?!no\b|nor\b)[\w-]+ ){1,5}?(?:is|are|"
+            r"was|were|"
+         r"has|have|can|may|remains?|lies?)\b)", r"\1; and "),
         (r"\b(?:nothing|nil)\b", "no"), (r"\bminus\b", "without"),
     )
 )  # fmt: skip

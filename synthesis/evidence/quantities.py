@@ -58,6 +58,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     """Numbers in figures and in words, in order; those inside of brackets are coordinates and none of them."""
     clean = re.sub(r"(\d),(?=\d{3}\b)", r"\1", text)
     clean = re.sub(r"(\d)\s*(?:×|x|by)\s*(?=\d+(?:\.\d+)?\s?(mm|cm)\b)", r"\1 \2 × ", clean)
+    clean = re.sub(r"(\d)\s*(?:to|and|or|-)\s*(?=\d+(?:\.\d+)?\s?(mm|cm|ml)\b)", r"\1 \2 to ", clean)
     clean = re.sub(r"\[[^\[\]]*\]", lambda found: " " * len(found[0]), clean)
     return tuple(_read(match) for match in _NUMBER.finditer(clean))
 

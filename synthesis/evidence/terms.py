@@ -37,7 +37,7 @@ class TermBook:
         sorts: dict[str, Sort] = dict.fromkeys(words, "finding")
         for concept in vocabulary:
             if concept.kind in FINDINGS or concept.kind in ANATOMY:
-                named = {concept.name, concept.plural, *concept.synonyms}
+                named = {concept.name, concept.plural, *concept.synonyms} - set(page["ignored"])
                 words.setdefault(concept.id, []).extend(re.escape(word).replace(r"\ ", " ") for word in sorted(named))
                 sorts.setdefault(concept.id, "finding" if concept.kind in FINDINGS else "anatomy")
         self.sorts = sorts

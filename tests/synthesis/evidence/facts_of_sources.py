@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from medloom.synthesis.task import Census, Context
 from medloom.synthesis.template import load_templates
 from medloom.synthesis.vocabulary import load_vocabulary
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = Path(os.environ.get("MEDLOOM_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 REAL = {
     "covid_cxr_gb": "covid_cxr_gb",
     "bccd_voc": "bccd_voc",
@@ -40,5 +41,7 @@ def source(card: str, root: Path, work: Path, most: int, skip: int = 0) -> tuple
     context = Context(
         vocabulary=vocabulary, templates=load_templates(), census=Census(labels=listing.labels, regions=listing.regions)
     )
+    if card == "pocus_lus":  # stills: what is said of a clip isn't said of each of its frames
+        samples = [sample for sample in samples if sample.media[0].kind == "picture"]
     step = max(1, len(samples) // most)
     return context, (scenes_of(sample, origin) for sample in islice(samples[skip::step], most))
