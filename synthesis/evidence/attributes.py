@@ -11,7 +11,9 @@ Group = Literal["side", "zone", "mark"]
 SIDES = {
     "left": r"left(?:-sided|-side)?|left-?ward",
     "right": r"right(?:-sided|-side)?|right-?ward",
-    "both": r"bi-?lateral(?:ly)?|both|either|bi-?basi?lar|bi-?basal|bi-?apical|two-sided|each side",
+    "both": r"bi-?lateral(?:ly)?|(?:both|either)(?= (?:of the )?(?:sides?|lungs?|lobes?|bases?|apices|apex|hila|"
+    r"upper|lower|mid(?:dle)?|costo|hemi|pleura|kidneys?|breasts?|eyes?|pulmonary))|bi-?basi?lar|bi-?basal|"
+    r"bi-?apical|two-sided|each side",
 }
 ZONES = {
     "upper": r"upper|superior",

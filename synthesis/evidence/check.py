@@ -95,7 +95,7 @@ def _form(text: str, wanted: Wanted) -> Iterator[Fault]:
 
 def _stated(text: str, wanted: Wanted) -> Iterator[Fault]:
     said = claims_of(text)
-    yield from held(said, wanted.ground, wanted.boxes)
+    yield from held(said, wanted.ground, wanted.boxes, numerous=bool(wanted.must))
     for concept in wanted.must:
         stances = {one.stance for one in wanted.ground.claims if one.term == concept}
         if not any(claim.stance in stances and (claim.term == concept or concept in term_book().above(claim.term))

@@ -32,13 +32,14 @@ class Fault(NamedTuple):
         return f"{self.kind}: {self.said}"
 
 
-def held(said: Claims, ground: Ground, boxes: bool = False) -> tuple[Fault, ...]:
-    """What of the text is not proved. `boxes` allows coordinates, of what is proved to lie there."""
+def held(said: Claims, ground: Ground, boxes: bool = False, numerous: bool = False) -> tuple[Fault, ...]:
+    """What of the text is not proved. `boxes` allows coordinates, of what is proved to lie there; `numerous` wants what
+    is known to be several to be spoken of as several."""
     return tuple(
         dict.fromkeys([
             *_findings(said, ground), *_numbers(said, ground), *_places(said, ground), *_boxes(said, ground, boxes),
             *(Fault("modality", name) for _, name in sorted(taken(said.plain) - ground.taken)),
-            *(_kept(said, ground) if ground.whole else _numerous(said, ground)),
+            *(_kept(said, ground) if ground.whole else _numerous(said, ground) if numerous else ()),
         ])
     )  # fmt: skip
 
@@ -46,7 +47,8 @@ def held(said: Claims, ground: Ground, boxes: bool = False) -> tuple[Fault, ...]
 def _findings(said: Claims, ground: Ground) -> Iterator[Fault]:
     for claim in said.claims:
         if claim.sort == "anatomy":
-            yield from _anatomy(claim, ground)
+            with_finding = any(one.sentence == claim.sentence and one.sort != "anatomy" for one in said.claims)
+            yield from _anatomy(claim, ground, with_finding)
             continue
         near = [one for one in ground.claims if _entails(one, claim)]
         if not near:
@@ -59,8 +61,9 @@ def _findings(said: Claims, ground: Ground) -> Iterator[Fault]:
         yield from min(faults, key=len)
 
 
-def _anatomy(claim: Claim, ground: Ground) -> Iterator[Fault]:
-    """Parts of the body are claims of their own only where they are what is annotated; else they may be named."""
+def _anatomy(claim: Claim, ground: Ground, with_finding: bool) -> Iterator[Fault]:
+    """Parts of the body are claims of their own only where they are what is annotated; else they may be named, and are
+    not denied but with a finding (`with_finding`: "no effusion in the left lung")."""
     if ground.whole:
         return
     near = [one for one in ground.claims if claim.term in term_book().above(one.term)]
@@ -69,7 +72,7 @@ def _anatomy(claim: Claim, ground: Ground) -> Iterator[Fault]:
         yield Fault("polarity", f"{claim.words} ({claim.stance})")
     elif same:
         yield from min((list(_beyond(claim, one, ground)) for one in same), key=len)
-    elif claim.term not in ground.parts:
+    elif claim.term not in ground.parts or (claim.stance == "absent" and not with_finding):
         yield Fault("added", claim.words)
     elif claim.many is not None:
         yield Fault("count", f"{claim.many} {claim.words}")

@@ -19,7 +19,8 @@ _WAYS = tuple(
         (r"\b(?:is|are|was|were|has been|have been) not (?:been )?(?:entirely |completely )?(?:excluded|ruled out)\b",
          "is not excluded"),
         (r"\b(does|do|can|could|may|might|if|that|as|where|what|when|should) one\b", r"\1 somebody"),
-        (r"\bone (sees?|finds?|can|could|may|might|notes?|looks?|recogni[sz]es?|must|should)\b", r"somebody \1"),
+        (r"\bone (sees?|finds?|can|could|may|might|notes?|looks?|recogni[sz]es?|must|should|speaks|calls|says|means|"
+            r"gets)\b", r"somebody \1"),
         (r"\bcan't\b", "cannot"), (r"\bwon't\b", "will not"), (r"\b(\w+)n't\b", r"\1 not"),
         (rf"\b(?:cannot|can not|could not|can nowhere) be {_SEEN}\b", "is not seen"),
         (rf"\bnowhere (?:to be )?{_SEEN}\b", "not seen"),
