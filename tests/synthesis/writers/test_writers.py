@@ -297,7 +297,7 @@ def test_a_rejected_answer_is_false_and_looks_true(chest: Scene, context: Contex
     for bad in (
         "Yes, a pleural effusion is shown here.",
         "No, that contradicts the facts, the right answer is yes.",
-        "No, it does not show any pleural effusion at all, whatever one may think when one looks at it for a long time.",
+        "No, it does not show any pleural effusion, whatever one may think when one looks at it for a long while.",
         "no pleural effusion",
     ):
         assert not talk(writer, brief, [{"answer": bad}] * 2)[0].records, bad
