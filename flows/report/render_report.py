@@ -91,6 +91,7 @@ def _environment() -> Environment:
         "duration": wording.duration,
         "cut": plain_text,
         "modality": modality_name,
+        "as_chart": histogram_chart,
     }
     environment.globals |= {"share": wording.share, "segments": segments}
     return environment

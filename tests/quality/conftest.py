@@ -155,6 +155,11 @@ class Kit:
     counting = staticmethod(counting)
     measuring = staticmethod(measuring)
     caption = staticmethod(caption)
+
+    @staticmethod
+    def option(key: str, text: str, correct: bool) -> Option:
+        return Option(key=key, text=text, concept=text, correct=correct)
+
     frame = staticmethod(frame)
     seen = staticmethod(seen)
 
