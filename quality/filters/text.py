@@ -10,7 +10,11 @@ from pydantic import Field, field_validator
 from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
 from medloom.quality.filter import Filter, FilterParams
 from medloom.quality.verdicts import drop_where, first_of
+<<<<<<< HEAD
 from medloom.quality.wording import FORBIDDEN
+=======
+from medloom.quality.wording import BOILERPLATE, FORBIDDEN, REVEALS_SOURCE, SAYS_LABEL
+>>>>>>> d2b1465 (Ask texts for their language, for identifiers and for misspelt terms; tell answers that stand in the picture or its path)
 
 SNIPPET = 24  # characters told on either side of what was found
 
@@ -44,12 +48,13 @@ class Text(Filter):
     """Drops a record for what it says in any turn, caption, option, answer or reason.
 
     Reasons: ``mojibake``, ``non_printing``, ``html``, ``template_residue``, ``raw_name`` (of a file, folder or class),
-    ``reveals_source`` ("the report says", where a picture is shown) and ``doubled_word`` (both of English only),
-    ``forbidden``, ``too_long``, ``too_short`` (captions), ``repeated_words``, which is not asked of records with
-    places: their lists repeat.
+    ``reveals_source`` ("the report says", where a picture is shown), ``boilerplate`` ("I hope this helps") and
+    ``doubled_word`` (all three of English only), ``forbidden``, ``too_long``, ``too_short`` (captions),
+    ``repeated_words``, which is not asked of records with places: their lists repeat.
     """
 
     name: ClassVar[str] = "text"
+    version: ClassVar[str] = "2"
     record_columns: ClassVar[tuple[str, ...]] = (
         "id", "config", "turns", "texts", "options", "answer", "reason", "language", "places",
     )  # fmt: skip
@@ -68,6 +73,7 @@ class Text(Filter):
                 *(_matching(said, pattern, reason) for reason, pattern in FORBIDDEN.items()),
                 _matching(pictured, REVEALS_SOURCE, "reveals_source"),
                 _matching(answered, SAYS_LABEL, "reveals_source"),
+                _matching(answered, BOILERPLATE, "boilerplate"),
                 *(_matching(said, pattern, "forbidden") for pattern in allowed.forbidden),
                 drop_where(said, length > allowed.max_characters, "too_long", pl.format("{} characters", length)),
                 drop_where(captions, words < allowed.min_caption_words, "too_short", "text"),
