@@ -33,9 +33,10 @@ REVEALS_SOURCE = (
 """English words that give away that the text was made from a report or an annotation, wherever they stand."""
 
 BOILERPLATE = (
-    r"(?i)\b(?:i hope this helps|feel free to|please (?:consult|note that|let me know)|it is (?:important|worth) "
-    r"(?:to note|noting)|(?:consult|speak (?:to|with)|seek advice (?:of|from)) (?:a|your) "
-    r"(?:qualified |healthcare |medical )*(?:professional|doctor|physician|provider|radiologist)|i(?:'m| am) (?:sorry|not able|unable)|as a language model|"
+    r"(?i)\b(?:i hope this helps|feel free to|please (?:consult|note that|let me know)|"
+    r"it is (?:important|worth) (?:to note|noting)|as a language model|i(?:'m| am) (?:sorry|not able|unable)|"
+    r"(?:consult|speak (?:to|with)|seek advice (?:of|from)) (?:a|your) (?:qualified |healthcare |medical )*"
+    r"(?:professional|doctor|physician|provider|radiologist)|"
     r"clinical correlation is (?:recommended|advised|suggested)|sure[,!] here|certainly[,!]|of course[,!])"
 )
 """English that says nothing of any picture, in what the assistant says."""
