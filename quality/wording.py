@@ -19,18 +19,6 @@ FORBIDDEN = {
     r"\b[A-Za-z]:\\|(?:^|\s)/[a-z]+/",
 }
 """Reason: pattern, in the order of being asked; held against everything that a record says, in any language."""
-<<<<<<< HEAD
-=======
-
-REVEALS_SOURCE = (
-    r"(?i)\b(?:ground[- ]truth|metadata|file ?names?|mask files?|label ?(?:map|file)s?|segmentation labels?|data ?set|"
-    r"(?:as|according to|based on|per|in|from) the (?:given |provided |above |accompanying |original )?"
-    r"(?:reports?|captions?|annotations?|labels?|notes?|description|findings section|impression section|context)|"
-    r"the (?:given |provided |above |original )?(?:reports?|captions?|annotations?|notes?|description) "
-    r"(?:says?|states?|stated|mentions?|mentioned|notes?|noted|describes?|described|indicates?|indicated|reads?|"
-    r"suggests?|confirms?|lists?)|annotat(?:ed|ions?|ors?)|as an ai)\b"
-)
-"""English words that give away that the text was made from a report or an annotation, wherever they stand."""
 
 BOILERPLATE = (
     r"(?i)\b(?:i hope this helps|feel free to|please (?:consult|note that|let me know)|"
@@ -40,7 +28,3 @@ BOILERPLATE = (
     r"clinical correlation is (?:recommended|advised|suggested)|sure[,!] here|certainly[,!]|of course[,!])"
 )
 """English that says nothing of any picture, in what the assistant says."""
-
-SAYS_LABEL = r"(?i)(?:^|[^\"\w])(?:labels?|labell?ed (?:as|by|with)|bounding box annotation)\b"
-"""The same, for what the assistant says: a prompt may well ask for labels."""
->>>>>>> d2b1465 (Ask texts for their language, for identifiers and for misspelt terms; tell answers that stand in the picture or its path)

@@ -10,11 +10,7 @@ from pydantic import Field, field_validator
 from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
 from medloom.quality.filter import Filter, FilterParams
 from medloom.quality.verdicts import drop_where, first_of
-<<<<<<< HEAD
-from medloom.quality.wording import FORBIDDEN
-=======
-from medloom.quality.wording import BOILERPLATE, FORBIDDEN, REVEALS_SOURCE, SAYS_LABEL
->>>>>>> d2b1465 (Ask texts for their language, for identifiers and for misspelt terms; tell answers that stand in the picture or its path)
+from medloom.quality.wording import BOILERPLATE, FORBIDDEN
 
 SNIPPET = 24  # characters told on either side of what was found
 
