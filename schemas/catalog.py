@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from medloom.schemas.card import WindowChoice
 from medloom.schemas.sample import Split
+from medloom.schemas.synthesis import Synthesis
 
 Access = Literal["open", "registration", "credentialed"]
 
@@ -96,13 +97,6 @@ class ImageSettings(_Part):
     """Format of pictures whose pixels change."""
     quality: int = Field(default=90, ge=1, le=100)
     """JPEG quality, where re-encoded so."""
-
-
-class Synthesis(_Part):
-    """Which engine phrases. Only templates so far."""
-
-    engine: Literal["none"] = "none"
-    """Who phrases: nobody but the templates."""
 
 
 ProfileOption = Literal[
