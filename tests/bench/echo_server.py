@@ -1,7 +1,7 @@
 """An instant OpenAI-compatible server on loopback, in a process of its own: what is measured is then the asker.
 
-``python echo_server.py [--seconds S] [--text WORDS]`` prints its port and serves until its standard input closes. Each answer is
-`WORDS`, at once, or after S seconds.
+``python echo_server.py [--seconds S] [--text WORDS]`` prints its port and serves until its standard input closes. Each
+answer is `WORDS`, at once, or after S seconds.
 """
 
 from __future__ import annotations
