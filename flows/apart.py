@@ -59,6 +59,7 @@ def do_apart(work: Work, samples: list[Sample], result: Result) -> list[FileMark
 
 def _take(outcome: Outcome, result: Result, marks: list[FileMark]) -> None:
     result.records.extend(outcome.records)
+    result.briefs.extend(outcome.briefs)
     result.views.extend(outcome.views)
     result.looks.extend(outcome.looks)
     result.refused.extend(outcome.refused)

@@ -24,6 +24,7 @@ from medloom.schemas.appearance import Appearance
 from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal
 from medloom.schemas.view import View
+from medloom.synthesis.brief import Brief
 from medloom.synthesis.glance import Glance
 from medloom.synthesis.origin import FileMark, Origin
 
@@ -32,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one Sample gave: what a `Result` gathers, and the files that were read for it."""
 
     records: list[Record]
+    briefs: list[Brief]
     views: list[View]
     looks: list[Appearance]
     refused: list[Refusal]
@@ -101,6 +103,7 @@ def _outcome(result: Result, kept: _Kept, origin: Origin) -> bytes:
     return msgspec.msgpack.encode(
         Outcome(
             records=result.records,
+            briefs=result.briefs,
             views=result.views,
             looks=result.looks,
             refused=result.refused,

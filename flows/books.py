@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from medloom.flows.accounts import SynthesisFigures, synthesis_figures
 from medloom.flows.figures import DropExample, FunnelStep, SourceFigures
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def funnel(build: Build, sources: tuple[SourceFigures, ...]) -> Iterator[FunnelS
     told = {"no_task_applies": silent} if silent else {}
     views = sum(report.views for report in reports)
     yield FunnelStep(stage="synthesize", name="views", unit="views", kept=views, dropped=told)
+    yield from _phrased(synthesis_figures(build))
     assert build.decisions is not None
     records = len(build.decisions.records)
     yield FunnelStep(stage="synthesize", name="written", unit="records", kept=records)
@@ -90,6 +92,23 @@ def funnel(build: Build, sources: tuple[SourceFigures, ...]) -> Iterator[FunnelS
                 DropExample(id=drop.record, reason=drop.reason, detail=drop.detail) for drop in _some_of_each(drops)
             ),
         )
+
+
+def _phrased(said: SynthesisFigures | None) -> Iterator[FunnelStep]:
+    """What became of what engines were asked: briefs, then drafts. Nothing where templates alone phrase."""
+    if said is None or not said.briefs:
+        return
+    yield FunnelStep(stage="synthesize", name="asked", unit="briefs", kept=said.phrased, dropped=said.mute)
+    lost: Counter[str] = Counter()
+    for row in said.lost:
+        lost[row.reason] += row.count
+    examples = tuple(
+        DropExample(id=one.brief, reason=one.reason, detail=one.detail) for row in said.lost for one in row.examples
+    )
+    dropped = dict(sorted(lost.items()))
+    yield FunnelStep(
+        stage="synthesize", name="phrased", unit="drafts", kept=said.written, dropped=dropped, examples=examples
+    )
 
 
 def _some_of_each(drops: Iterable[Any]) -> Iterator[Any]:

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from medloom.flows.layout import Earlier
     from medloom.flows.lock import SourceLock
     from medloom.flows.shards import UnitPlace
+    from medloom.flows.synthesize import Conversation
+    from medloom.flows.tell import Told, Voice
     from medloom.schemas.card import SourceCard
 
 
 @dataclass
 class SourceState:
-    """What is known of one source while the build goes on; `reports` and `folders` are in the partitions' order."""
+    """What is known of one source while the build goes on; `reports` and `folders` are in the partitions' order.
+
+    `told` are the units that an engine had a part in, and `first_folders` what they were before.
+    """
 
     resolved: ResolvedSource
     root: Path
@@ -45,6 +50,8 @@ class SourceState:
     reports: list[UnitReport] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    first_folders: list[Path] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -72,11 +79,23 @@ class Build:
         self.decisions: Decisions | None = None
         self.shards: list[Placed] = []
         self.held: tuple[Held, ...] = ()
+        self.talk: Conversation | None = None
+        self.voice: Voice | None = self._voice()
         self._clock = threading.Lock()
 
     def _state(self, source: ResolvedSource) -> SourceState:
         root = resolve_root(source.use, source.card, self.resolved.folder, self.store.phantoms)
         return SourceState(source, root)
+
+    def _voice(self) -> Voice | None:
+        """What writers say and hear with; None where templates alone phrase."""
+        from medloom.synthesis.writer import Writer
+
+        if not any(isinstance(task, Writer) for task in self.resolved.tasks):
+            return None
+        from medloom.flows.synthesize import voice_of
+
+        return voice_of(self)
 
     # ---- stages -------------------------------------------------------------------------------------------------
 
@@ -101,6 +120,7 @@ class Build:
         listing = state.listing
         reports: dict[str, UnitReport] = {}
         drops: dict[str, tuple[Drop, ...]] = {}
+        self._start_talking()
         with self._timed("convert"), self.progress.bar(f"{name}: convert", "samples", listing.samples) as bar:
             for report, dropped in self.workers.map(_run_and_judge, self.works(state)):
                 reports[report.slot] = report
@@ -112,6 +132,46 @@ class Build:
         state.drops = [drop for slot in slots for drop in drops[slot]]
         self._check_refused(state)
         write_whole(self.store.work / "recipes" / f"{name}.json", msgspec.json.encode(state.recipe))
+
+    def synthesize_one(self, name: str) -> None:
+        """Lets an engine phrase what the source's tasks have left for it. Nothing where they left nothing.
+
+        Raises BuildError where the engine can't go on, or its budget is spent: what was answered is kept.
+        """
+        from medloom.flows.judge import Trial, judge_unit
+        from medloom.flows.synthesize import tellings
+
+        state = self.sources[name]
+        if self.talk is None or self.voice is None:
+            return
+        jobs = dict(tellings(self, name, self.voice, self.talk.cache_file))
+        total = sum(job.report.briefs for job in jobs.values())
+        with self._timed("synthesize"), self.progress.bar(f"{name}: synthesize", "briefs", total) as bar:
+            state.told = self.talk.tell(
+                jobs.values(), [state.root] * len(jobs), lambda told: self.progress.advance(bar, told.briefs)
+            )
+        state.first_folders = [state.folders[number] for number in jobs]
+        for (number, job), told in zip(jobs.items(), state.told, strict=True):
+            state.folders[number] = Path(job.into)
+            state.reports[number] = told.report
+            state.drops += judge_unit(Trial(folder=job.into, filters=self.filters)).drops
+
+    def _start_talking(self) -> None:
+        """Starts the engines, if anybody will speak with them, while the first pictures are converted."""
+        if self.voice is None:
+            return
+        from medloom.flows.synthesize import Conversation
+
+        with self._clock:
+            if self.talk is None:
+                self.talk = Conversation(
+                    self.catalog.synthesis, self.store.answers, self.workers, self.progress
+                ).__enter__()
+
+    def close(self) -> None:
+        """Ends the engines, however the build ended."""
+        if self.talk is not None:
+            self.talk.__exit__(None, None, None)
 
     def decide(self) -> None:
         """Runs the corpus-scope filters and the split, and asserts that no patient or picture is in two splits."""
@@ -254,7 +314,7 @@ class Build:
     def _forget_units(self) -> None:
         """Removes units that this catalog no longer uses, once the corpus is whole."""
         for name, state in self.sources.items():
-            used = {folder.name for folder in state.folders}
+            used = {folder.name for folder in (*state.folders, *state.first_folders)}
             for folder in (self.store.work / "units" / name).iterdir():
                 if folder.is_file():
                     folder.unlink()
@@ -285,6 +345,8 @@ def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...]]) -> tuple[UnitReport
 
     work, filters = job
     report = run_unit(work)
+    if report.briefs:  # judged when it is told
+        return report, ()
     return report, judge_unit(Trial(folder=work.folder, filters=filters)).drops
 
 

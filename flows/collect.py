@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import polars as pl
 
 from medloom.converters.identity.deidentified import Deidentifier
+from medloom.flows.accounts import engine_runs, synthesis_figures
 from medloom.flows.books import funnel, source_figures
 from medloom.flows.counts import (
     balance,
@@ -77,6 +78,8 @@ def collect(build: Build) -> CorpusFigures:
         description=catalog.description,
         release_licence=catalog.release.licence,
         release_to=catalog.release.to,
+        engine=" and ".join(build.voice.ears[ear][0] for ear in build.voice.ears) if build.voice else "none",
+        synthesis=synthesis_figures(build),
         pictures=shown["sha256"].n_unique(),
         records=len(kept),
         patients=patients(kept),
@@ -117,6 +120,7 @@ def run_facts(build: Build) -> RunFacts:
         resumed=sum(report.reused for report in reports),
         expectations="expectations/index.html" if build.held else None,
         stage_seconds=dict(build.seconds),
+        engines=engine_runs(build),
     )
 
 
@@ -236,6 +240,9 @@ def _versions(build: Build) -> tuple[Version, ...]:
     converters = {state.resolved.card.converter: state.resolved.converter.version for state in build.sources.values()}
     found += [Version(kind="converter", name=name, version=version) for name, version in sorted(converters.items())]
     found += [Version(kind="task", name=name, version=version) for name, version, _ in build.tasks]
+    if build.voice is not None:
+        found += [Version(kind="model", name=model, version=revision) for model, revision in build.voice.ears.values()]
+        found += [Version(kind="prompt", name=name, version=stamp) for name, stamp in build.voice.stamps.items()]
     found += [Version(kind="filter", name=name, version=version) for name, version, _ in build.filters]
     libraries = sorted(build.versions.items())
     found += [Version(kind="library", name=name, version=version) for name, version in libraries if name != "medloom"]

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from medloom.flows.accounts import EngineRun, SynthesisFigures
 from medloom.flows.terms import config_name
 from medloom.quality.filter import CellFigure
 from medloom.schemas.card import Access, Redistribute
@@ -13,7 +14,7 @@ from medloom.schemas.record import Config, Record
 from medloom.schemas.sample import Modality, Split
 from medloom.schemas.view import View
 
-Counted = Literal["samples", "views", "records"]
+Counted = Literal["samples", "views", "briefs", "drafts", "records"]
 Counts = dict[str, int]
 
 
@@ -211,7 +212,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """The version of something that changes bytes."""
 
-    kind: Literal["medloom", "converter", "task", "template", "filter", "library"]
+    kind: Literal["medloom", "converter", "task", "template", "filter", "model", "prompt", "library"]
     name: str
     version: str
 
@@ -255,6 +256,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     resumed: int | None = None
     expectations: str | None = None
     stage_seconds: dict[str, float] = {}
+    engines: tuple[EngineRun, ...] = ()
 
 
 class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,6 +276,7 @@ class CorpusFigures(msgspec.Struct, frozen=True, kw_only=True):
     release_to: Literal["public", "gated", "private"] = "public"
     languages: tuple[str, ...] = ("en",)
     engine: str = "none"
+    synthesis: SynthesisFigures | None = None
     pictures: int
     records: int
     patients: int

@@ -31,6 +31,7 @@ def run_on_prefect(build: Build) -> None:
     names = list(build.sources)
     listed = task(name="list", task_run_name="list {name}", cache_policy=NO_CACHE)(build.list_one)
     converted = task(name="convert", task_run_name="convert {name}", cache_policy=NO_CACHE)(build.convert_one)
+    told = task(name="synthesize", task_run_name="synthesize {name}", cache_policy=NO_CACHE)(build.synthesize_one)
     stages = (
         task(name="filter and split", cache_policy=NO_CACHE)(build.decide),
         task(name="assemble", cache_policy=NO_CACHE)(build.assemble),
@@ -43,6 +44,11 @@ def run_on_prefect(build: Build) -> None:
             converted.submit(name, wait_for=[before], return_state=False)
             for name, before in zip(names, found, strict=True)
         ]
+        if build.voice is not None:
+            done = [
+                told.submit(name, wait_for=[before], return_state=False)
+                for name, before in zip(names, done, strict=True)
+            ]
         for future in done:
             future.result()
         for stage in stages:
@@ -58,6 +64,7 @@ def run_here(build: Build) -> None:
     for name in build.sources:
         build.list_one(name)
         build.convert_one(name)
+        build.synthesize_one(name)
     build.decide()
     build.assemble()
     build.finish()

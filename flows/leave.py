@@ -21,6 +21,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
 
     All but the report are the same bytes whenever the corpus is the same: only the report tells of this run.
     """
+    from medloom.flows.accounts import synthesis_lock
     from medloom.flows.collect import collect, run_facts
     from medloom.flows.documents.croissant import render_croissant
     from medloom.flows.documents.dataset_card import render_card
@@ -62,6 +63,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
         build.shards,
         digests,
         build.earlier,
+        synthesis_lock(build),
     )
     write_whole(into / "corpus.lock.json", lock)
     yield into / "corpus.lock.json"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medloom.flows.assemble import Placed
@@ -26,16 +27,16 @@ VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")
 
 
 def lineage_schema() -> pa.Schema:
-    """Columns of ``lineage.parquet``. `model` stays null until an engine phrases; `filter`, `reason` and `detail` are
-    null where the record is kept, `row` and `shard` where it is dropped; `scores` are those that filters gave, in their
-    order. PARTS are digests of what the record says, proves and shows."""
+    """Columns of ``lineage.parquet``. `prompt` and `model` are what was asked and of whom, null where templates phrase;
+    `filter`, `reason` and `detail` are null where the record is kept, `row` and `shard` where it is dropped; `scores`
+    are those that filters gave, in their order. PARTS are digests of what the record says, proves and shows."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
     fields += [
         pa.field("views", pa.list_(pa.string())),
         *(pa.field(name, _nullable(view.field(name).type)) for name in VIEW),
     ]
-    fields += [pa.field(name, pa.string()) for name in ("model", "split", *FATE, *PLACE, *PARTS)]
+    fields += [pa.field(name, pa.string()) for name in ("prompt", "model", "split", *FATE, *PLACE, *PARTS)]
     fields.append(pa.field("scores", SCORES))
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION.encode()})
 
@@ -87,10 +88,21 @@ def _unit_rows(folder: Path, happened: pl.DataFrame, schema: pa.Schema) -> pa.Ta
         )
         columns = {name: records.column(name) for name in (*RECORD, "views")}
         columns |= {name: views.column(name).take(first) for name in VIEW}
-        columns["model"] = pa.nulls(len(records), pa.string())
+        columns |= _phrased(folder, records.column("id"))
         fate = {"row": "row_id"} | {name: name for name in ("split", *FATE, "shard")}
         columns |= {name: happened[column].to_arrow().cast(pa.string()) for name, column in fate.items()}
         columns["scores"] = happened["scores"].to_arrow().cast(SCORES)
         columns |= {name: digests.column(name) for name in PARTS}
         table = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
         return table.cast(schema).combine_chunks()
+
+
+def _phrased(folder: Path, ids: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """What was asked for each record, and of whom."""
+    path = folder / "phrased.arrow"
+    if not path.exists():
+        return {name: pa.nulls(len(ids), pa.string()) for name in ("prompt", "model")}
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all()
+        rows = pc.index_in(ids, value_set=table.column("id"))
+        return {name: table.column(name).take(rows) for name in ("prompt", "model")}

@@ -66,13 +66,16 @@ def lock_of(
     shards: Iterable[Placed],
     files: dict[str, str],
     earlier: Earlier | None = None,
+    synthesis: dict[str, Any] | None = None,
 ) -> bytes:
     """``corpus.lock.json``: no time, no path of this machine, so that equal corpora have equal locks.
 
-    `files` are the SHA-256 of the other files of the corpus by name. Where a source lies is left out, and so is
-    where the `earlier` version lies that this one follows: its version and the SHA-256 of its lock are told.
+    `files` are the SHA-256 of the other files of the corpus by name; `synthesis` is what engines had a part in. Where a
+    source lies is left out, and so is where the `earlier` version lies that this one follows: its version and the
+    SHA-256 of its lock are told.
     """
     recipe = catalog.model_dump(mode="json")
+    recipe["synthesis"] = catalog.synthesis.content
     for use in recipe["sources"]:
         use.pop("path", None)
     recipe["shards"].pop("follows")
@@ -84,6 +87,7 @@ def lock_of(
         "filters": [{"name": name, "version": version, "params": params} for name, version, params in filters],
         "words": words,
         "engine": catalog.synthesis.engine,
+        **({} if synthesis is None else {"synthesis": synthesis}),
         "seeds": "every draw is seeded by a BLAKE2b digest of the ids that it is about",
         "versions": versions,
         "shards": {

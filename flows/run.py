@@ -53,7 +53,10 @@ def run_build(
         from medloom.flows.build import Build
 
         build = Build(resolved, store, crew, progress, began)
-        _run(build)
+        try:
+            _run(build)
+        finally:
+            build.close()
     print(summary(build))
     return build
 
@@ -106,8 +109,11 @@ def summary(build: Build) -> str:
     reused = sum(report.reused for state in build.sources.values() for report in state.reports)
     units = sum(len(state.reports) for state in build.sources.values())
     seconds = time.monotonic() - build.started
+    from medloom.flows.accounts import told_in_words
+
+    said = "".join(f"{line}\n" for line in told_in_words(build))
     return (
-        f"{text.get()}{len(build.shards)} shards in {seconds:.1f} s; {reused} of {units} units were done before\n"
+        f"{text.get()}{said}{len(build.shards)} shards in {seconds:.1f} s; {reused} of {units} units were done before\n"
         f"by source: {build.store.out / 'report' / 'sources.md'}\n"
         f"report: {build.store.out / 'report' / 'index.html'}"
     )

@@ -44,6 +44,11 @@ class Store:
         return self.work / "phantoms"
 
     @property
+    def answers(self) -> Path:
+        """What engines have answered, for all corpora that are built beside this one: ``--fresh`` spares it."""
+        return self.work.parent / ".medloom-answers" / "answers.sqlite"
+
+    @property
     def shards(self) -> Path:
         return self.work / "shards"
 

@@ -57,6 +57,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `marks` tell whether the inputs are still what they were; `key` digests their bytes with the recipe. `lost` counts
     the Samples of which nothing could be shown, by reason; `silent` are the views that no task could ask about.
+    `briefs` are left for an engine to phrase (`flows/tell.py`).
     `stopped_at` is the allowance under which Samples were stopped, where any was: another one may let them pass.
     """
 
@@ -72,6 +73,7 @@ class UnitReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     reused: bool = False
     stopped_at: Allowance | None = None
+    briefs: int = 0
     identity: tuple[tuple[str, str, int], ...] = ()
 
 
@@ -136,6 +138,7 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], Iterable[File
             samples=len(samples),
             views=len(result.views),
             records=len(result.records),
+            briefs=len(result.briefs),
             refused=len(result.refused),
             lost=dict(sorted(result.lost.items())),
             silent=result.silent,
@@ -258,7 +261,9 @@ def do_sample(
     from medloom.schemas.licence import releasable
     from medloom.synthesis.scenes import scenes_of
     from medloom.synthesis.task import CaseTask, PatientTask
+    from medloom.synthesis.writer import Writer
 
+    writers = [task for task in tasks if isinstance(task, Writer)]
     refused = releasable(origin.licence(sample), recipe.release)
     if refused is not None:
         row = Refusal(unit=sample.key, reason="licence", detail=refused, file=first_file(sample), stage="licence")
@@ -268,12 +273,14 @@ def do_sample(
     made: Made = scenes_of(sample, origin)
     result.refused.extend(made.refused)
     result.identity.update(made.found)
-    before = len(result.records)
+    before = len(result.records) + len(result.briefs)
     shown: dict[str, View] = {}
     for scene in made.scenes:
         records = [record for task in tasks for record in task.records(scene, context)]
+        briefs = [brief for writer in writers for brief in writer.briefs(scene, context)]
         result.records.extend(records)
-        if records:
+        result.briefs.extend(briefs)
+        if records or briefs:
             shown[scene.view.id] = scene.view
     if made.case is not None and (case_tasks := [task for task in tasks if isinstance(task, CaseTask)]):
         views = {view.id: view for view in (*(scene.view for scene in made.scenes), *made.whole)}
@@ -281,7 +288,10 @@ def do_sample(
             for record in task.of_case(made.case, context):
                 result.records.append(record)
                 shown.update((view, views[view]) for view in record.views)
-    if not made.scenes and sample.media and len(result.records) == before:
+        for brief in (brief for writer in writers for brief in writer.briefs_of_case(made.case, context)):
+            result.briefs.append(brief)
+            shown.update((view.id, views[view.id]) for view in brief.views)
+    if not made.scenes and sample.media and len(result.records) + len(result.briefs) == before:
         result.lost[next((row.reason for row in made.refused if not row.part), "nothing_shown")] += 1
     result.silent += len(made.scenes) + len(made.whole) - len(shown)
     if made.case is not None and any(isinstance(task, PatientTask) for task in tasks):

@@ -10,6 +10,7 @@ from medloom.schemas.appearance import Appearance
 from medloom.schemas.record import Record
 from medloom.schemas.sample import Refusal
 from medloom.schemas.view import View
+from medloom.synthesis.brief import Brief
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,6 +82,7 @@ class Result:
 
     def __init__(self, pictures: Pictures) -> None:
         self.records: list[Record] = []
+        self.briefs: list[Brief] = []
         self.views: list[View] = []
         self.looks: list[Appearance] = []
         self.refused: list[Refusal] = []
@@ -115,7 +117,7 @@ class Result:
         self.views = [view for view in self.views if view.id not in unused]
 
     def write(self, folder: Path) -> None:
-        """Writes records, views and refusals as Arrow files into `folder`."""
+        """Writes records, views, refusals and what waits for an engine as Arrow files into `folder`."""
         from medloom.flows.fingerprints import fingerprint_batch
         from medloom.schemas.arrow import to_batch
 
@@ -128,6 +130,9 @@ class Result:
         write_ipc(folder / "appearance.arrow", to_batch(Appearance, self.looks))
         write_ipc(folder / "refused.arrow", to_batch(Refusal, self.refused))
         write_ipc(folder / "fingerprints.arrow", fingerprint_batch(self.records, self.views))
+        if self.briefs:
+            self.briefs.sort(key=lambda brief: brief.id)
+            write_ipc(folder / "briefs.arrow", to_batch(Brief, self.briefs))
 
 
 def write_ipc(path: Path, batch: pa.RecordBatch) -> None:

@@ -28,6 +28,7 @@ class Workers:
         self.count = count
         self._address = address
         self._starting: Future[None] | None = None
+        self._remotes: dict[Any, Any] = {}
         # Linux ends Ray's processes when the thread that started them ends, so the thread stays until the last job.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="ray-start")
         if count:
@@ -75,10 +76,22 @@ class Workers:
         self.ready()
         yield from self._on_ray(function, iter(jobs))
 
+    def _remote(self, function: Callable[[Job], Done]) -> Any:
+        """The function as Ray's, made once: Ray sends it to its workers anew each time that it is made."""
+        import ray
+
+        if function not in self._remotes:
+            self._remotes[function] = ray.remote(max_retries=RETRIES)(function)
+        return self._remotes[function]
+
+    def call(self, function: Callable[[Job], Done], job: Job) -> Done:
+        """The result of one job; waits for it. Raises as `map` does. Safe to call from several threads."""
+        return next(iter(self.map(function, (job,))))
+
     def _on_ray(self, function: Callable[[Job], Done], jobs: Iterator[Job]) -> Iterator[Done]:
         import ray
 
-        remote = ray.remote(max_retries=RETRIES)(function)
+        remote = self._remote(function)
         flying: list[Any] = []
         while True:
             while len(flying) < AHEAD * self.count and (job := next(jobs, None)) is not None:

@@ -216,8 +216,8 @@ def faults(prompt: Prompt) -> list[str]:
 
 def _instead(prompt: Prompt, built_in: Prompt | None) -> list[str]:
     """What keeps a prompt from standing for a built-in one: other slots than are filled, other fields than are read."""
-    if built_in is None:
-        return [f"no prompt has the id {prompt.id!r}; a file here takes the place of one that has"]
+    if built_in is None:  # another package's writer may use it; a check tells where none does
+        return []
     wrong = [f"slot {name!r} is not filled here" for name in sorted({*prompt.page.slots} - {*built_in.page.slots})]
     theirs, ours = (set(page.answer.get("properties", ())) for page in (prompt.page, built_in.page))
     if theirs != ours:

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from medloom.schemas.identity import digest
+from medloom.schemas.identity import digest, seed
+from medloom.schemas.synthesis import SamplingChoice
 
 Finish = Literal["stop", "length", "refused", "failed"]
 Ear = Literal["writer", "judge"]
@@ -48,6 +49,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return digest(
             "request", model, revision, self.prompt, self.version, self.messages, self.sampling, self.schema
         )  # fmt: skip
+
+
+def drawn(request: Request, choice: SamplingChoice) -> Request:
+    """The request as the catalog wants answers drawn: what it says wins over the prompt's file, and its seed is mixed
+    into the request's own."""
+    said = choice.model_dump(exclude={"seed"}, exclude_none=True)
+    if choice.seed:
+        said["seed"] = seed("draw", choice.seed, request.sampling.seed)
+    if not said:
+        return request
+    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **said))
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
