@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from medloom.flows.cards import card_names, find_card, load_card, read_card, read_text, yaml_problems
+from medloom.flows.catalog_engine import examine_engine
 from medloom.flows.catalog_sources import ResolvedSource, examine_sources
 from medloom.flows.catalog_tools import examine_filters, examine_tasks
 from medloom.flows.explain import Place, explain
@@ -86,6 +87,7 @@ def _examine(path: Path, overrides: Mapping[str, str]) -> tuple[list[Problem], R
     sources = examine_sources(here, data, path.parent, overrides, problems)
     tasks = examine_tasks(here, data.get("tasks"), sources, problems)
     filters = examine_filters(here, data.get("filters"), problems)
+    problems += examine_engine(here, data, path.parent, sources, tasks)
     problems += _suites(here, data, path.parent)
     problems = _sorted(problems, path)
     if any(one.severity == "error" for one in problems):

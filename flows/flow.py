@@ -45,11 +45,11 @@ def run_on_prefect(build: Build) -> None:
             for name, before in zip(names, found, strict=True)
         ]
         if build.voice is not None:
-            done = [
+            done += [
                 told.submit(name, wait_for=[before], return_state=False)
                 for name, before in zip(names, done, strict=True)
             ]
-        for future in done:
+        for future in (*found, *done):  # the first that failed, not those that waited for it
             future.result()
         for stage in stages:
             stage()

@@ -15,11 +15,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from medloom.flows.cards import find_card
+from medloom.flows.check import check, render_problems
+from medloom.flows.collect import collect
 from medloom.flows.run import run_build
-from medloom.schemas.errors import BuildError
+from medloom.flows.synthesize import tellings
+from medloom.flows.tell import Told, read_briefs, tell_unit
+from medloom.flows.unit_result import write_ipc
+from medloom.schemas.arrow import to_batch
+from medloom.schemas.errors import BuildError, CatalogError
+from medloom.synthesis.brief import Brief
 from medloom.synthesis.engines import pace
 from medloom.synthesis.engines.cache import AnswerCache
 from medloom.synthesis.registry import _task_class
@@ -109,6 +118,7 @@ synthesis:
   price: {{prompt: 2.0, cached: 1.0, generated: 10.0}}
   {more}
 unit_samples: 8
+gate: {{run: false}}
 """
 
 
@@ -121,10 +131,11 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a_writer\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[medloom.tasks]\ntest.asks = a_writer:Asks\n")
-    sys.path.insert(0, str(folder))
-    _task_class.cache_clear()
-    yield folder
-    sys.path.remove(str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", str(folder))  # for workers
+        _task_class.cache_clear()
+        yield folder
 
 
 @pytest.fixture(autouse=True)
@@ -230,9 +241,7 @@ def test_what_is_not_written_is_counted_with_its_reason(desk: Desk) -> None:
     build = desk.build(params="{acts: torn}")  # half of JSON as the body of each reply: an engine that is broken
     said = desk.lock["synthesis"]
     assert said["written"] == 0 and said["lost"] == {"test.asks: not_an_answer": said["briefs"]}
-    steps = {
-        step.name: step for step in __import__("medloom.flows.collect", fromlist=["collect"]).collect(build).funnel
-    }
+    steps = {step.name: step for step in collect(build).funnel}
     assert steps["asked"].kept == 0 and steps["asked"].dropped == {"not_an_answer": said["briefs"]}
     assert "not_an_answer" in (desk.out / "report" / "index.html").read_text()
 
@@ -262,7 +271,7 @@ def test_money_is_counted(desk: Desk) -> None:
     assert len(desk.answers) in range(4, 4 + 8)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_kill_9_repeats_no_finished_request(desk: Desk, log: Path, door: Path, workers: int) -> None:
     """Whatever the cache has at the moment of the kill is never asked again."""
     catalog = desk.catalog(params="{acts: wait0.05}", limit=60)
@@ -296,3 +305,44 @@ def count(base: Path) -> int:
             return int(found.execute("SELECT count(*) FROM answers").fetchone()[0])
     except sqlite3.Error:
         return 0
+
+
+def test_credentialed_data_goes_to_local_engines_only(desk: Desk) -> None:
+    card = find_card("bccd_voc")
+    assert card is not None
+    (desk.folder / "sources").mkdir()
+    text = card.read_text().replace("source: bccd_voc", "source: closed\naccess: credentialed\nredistribute: index")
+    text = "\n".join(line for line in text.splitlines() if line != "access: open")
+    (desk.folder / "sources" / "closed.yaml").write_text(text)
+    path = desk.catalog()
+    path.write_text(path.read_text().replace("use: bccd_voc", "use: closed").replace("to: public", "to: private"))
+    assert render_problems(check(path)) == ""
+    path.write_text(path.read_text().replace("local: true", "local: false"))
+    found = check(path)
+    assert [(one.where, one.what) for one in found] == [
+        ("synthesis", "closed: credentialed data may not be sent to an engine that isn't marked local")
+    ]
+    with pytest.raises(CatalogError):
+        run_build(path, desk.out)
+
+
+def test_nothing_credentialed_is_sent_even_where_the_check_was_got_around(desk: Desk) -> None:
+    """The worker looks at each brief again, before its request exists."""
+    build = desk.build()
+    assert build.voice is not None and build.talk is not None
+    _, job = next(tellings(build, "bccd_voc", build.voice, build.talk.cache_file))
+    first = msgspec.structs.replace(
+        job, folder=str(build.sources["bccd_voc"].first_folders[0]), into=str(desk.folder / "told")
+    )
+    briefs = [msgspec.structs.replace(one, access="credentialed") for one in read_briefs(Path(first.folder))]
+    write_ipc(Path(first.folder) / "briefs.arrow", to_batch(Brief, briefs))
+    assert isinstance(tell_unit(first), Told)
+    shouting = msgspec.structs.replace(first, voice=msgspec.structs.replace(build.voice, local=False))
+    with pytest.raises(BuildError, match="bccd_voc is credentialed, and the engine is not local"):
+        tell_unit(msgspec.structs.replace(shouting, into=str(desk.folder / "other")))
+
+
+def test_a_writer_needs_an_engine(desk: Desk) -> None:
+    path = desk.catalog()
+    path.write_text(path.read_text().replace("engine: openai", "engine: none"))
+    assert "error: the task 'test.asks' needs an engine, and the catalog names none" in render_problems(check(path))
