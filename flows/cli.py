@@ -174,6 +174,39 @@ def phantom(
     del clinic
 
 
+@app.command()
+def publish(
+    corpus: Annotated[Path, typer.Argument(help="The folder that a build left.", show_default=False)],
+    repo: Annotated[str, typer.Option(metavar="ORG/NAME", help="The dataset repository.", show_default=False)],
+    version: Annotated[str | None, typer.Option(help="MAJOR.MINOR.PATCH; the catalog's by default.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Only for those whom the repository lets in.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+) -> None:
+    """Publish a corpus as a version of a dataset on the Hub: verified, in one commit, tagged.
+
+    The token comes from HF_TOKEN or from `hf auth login`; HF_ENDPOINT names another server. A run that stopped is
+    finished by the same command.
+    """
+    from medloom.flows.publish.publish import publish as send
+
+    send(corpus, repo, version, private, dry_run)
+
+
+@app.command()
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A corpus's folder, or ORG/NAME@REVISION.", show_default=False)
+    ],
+    after: Annotated[str, typer.Argument(metavar="B", help="The same of the later version.", show_default=False)],
+) -> None:
+    """Tell which records were added, removed and changed from A to B, by source and reason, and who changed split."""
+    from medloom.flows.publish.diff import compare
+    from medloom.flows.publish.edition import open_edition
+    from medloom.flows.publish.versions import render_diff
+
+    print(render_diff(compare(open_edition(before), open_edition(after))))
+
+
 new = typer.Typer(no_args_is_help=True, help="Write the beginning of a source card or a plugin.")
 app.add_typer(new, name="new")
 Into = Annotated[Path, typer.Option("--into", help="The folder to write it into.")]

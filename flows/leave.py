@@ -52,6 +52,7 @@ def leave_documents(build: Build) -> Iterator[Path]:
         yield into / name
     write_whole(into / "report" / "figures.json", msgspec.json.encode(figures))
     yield into / "report" / "figures.json"
+    yield from _recipes(into / "rejoin", build)
     digests = {path.name: sha256_of(path) for path in sorted(into.iterdir()) if path.is_file()}
     lock = lock_of(
         build.catalog,
@@ -72,6 +73,17 @@ def leave_documents(build: Build) -> Iterator[Path]:
     yield into / "report" / "index.html"
     write_whole(into / "report" / "sources.md", source_table(build, figures).encode())
     yield into / "report" / "sources.md"
+
+
+def _recipes(folder: Path, build: Build) -> Iterator[Path]:
+    """The recipe of each source whose rows are published without pictures or words, so that they can be made again."""
+    for name, state in build.sources.items():
+        if state.resolved.card.redistribute != "bytes" and state.recipe is not None:
+            path = folder / f"{name}.json"
+            write_whole(
+                path, msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(state.recipe, root="")), indent=1)
+            )
+            yield path
 
 
 def write_quarantine(path: Path, build: Build) -> None:

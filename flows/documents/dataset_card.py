@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+import msgspec
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from medloom.flows import wording
@@ -20,7 +21,22 @@ SPLITS = ("train", "validation", "test")
 _PASSED_ON = {"bytes": "pictures and text", "text": "text only", "index": "ids only"}
 
 
-def render_card(figures: CorpusFigures) -> str:
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a corpus once it is published: its repository, version, address and day (ISO).
+
+    `changelog` is the whole CHANGELOG.md and `changes` its newest entry; `after` is the version before and its commit.
+    """
+
+    repo: str
+    version: str
+    url: str
+    date: str
+    changelog: str
+    changes: str
+    after: dict[str, str] | None = None
+
+
+def render_card(figures: CorpusFigures, publication: Publication | None = None) -> str:
     """The whole README.md. Nothing in it depends on the run: equal corpora give equal bytes."""
     from yaml import CSafeDumper, dump
 
@@ -37,6 +53,9 @@ def render_card(figures: CorpusFigures) -> str:
     body = environment.get_template("card.md.j2").render(
         f=figures,
         say=statements,
+        publication=publication,
+        repo=publication.repo if publication else "path/or/name/of/this/corpus",
+        withheld=[config for config in figures.configs if config.redistribute != "bytes"],
         licence_address=licence_url(figures.release_licence),
         tables={
             "glance": _glance(figures),
