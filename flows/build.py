@@ -260,7 +260,7 @@ class Build:
             census_regions=listing.regions,
             codecs={name: self.versions[name] for name in CODECS},
             identity=self.catalog.identity.model_dump(mode="json"),
-            keyed=_keyed(state.resolved.card),
+            keyed=keyed(state.resolved.card),
         )
 
     def works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
@@ -350,7 +350,7 @@ def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...]]) -> tuple[UnitReport
     return report, judge_unit(Trial(folder=work.folder, filters=filters)).drops
 
 
-def _keyed(card: SourceCard) -> str:
+def keyed(card: SourceCard) -> str:
     """A digest of the patients' key as this source uses it, so that another key is other work; never in the output."""
     key = patient_key(card)
     return "" if key is None else pseudonym(card.source, "key", key)

@@ -193,6 +193,18 @@ def publish(
 
 
 @app.command()
+def rejoin(
+    corpus: Annotated[Path, typer.Argument(help="A published corpus, downloaded into a folder.", show_default=False)],
+    out: Out,
+    source: Sources = None,
+) -> None:
+    """Put back, bit for bit, the rows that were published without pictures or words, from the source itself."""
+    from medloom.flows.publish.rejoin import rejoin as put_back
+
+    put_back(corpus, _pairs(source), out)
+
+
+@app.command()
 def diff(
     before: Annotated[
         str, typer.Argument(metavar="A", help="A corpus's folder, or ORG/NAME@REVISION.", show_default=False)

@@ -50,21 +50,22 @@ def strings(value: Any) -> Iterator[str]:
 def scan(corpus: Path, lock: dict[str, Any], files: Iterable[OutgoingFile]) -> list[str]:
     """What of the withheld texts and pictures is in the outgoing files, one sentence each; none is as it has to be.
 
-    A quotation counts wherever it stands in rows of a withheld source; elsewhere only where no source that is passed on
-    says the same, since templates do.
+    In rows of which only an index goes out every quotation counts; elsewhere only where no source whose text is passed
+    on says the same, since templates do.
     """
     withheld = {path: entry["withheld"] for path, entry in lock["shards"].items() if "withheld" in entry}
     if not withheld:
         return []
     secret, views, media = _protected(corpus, withheld)
     public = [file for file in files if file.path in lock["shards"] and file.path not in withheld]
-    common = {gram for file in public for text in _record_texts(file.local, facts=True) for gram in grams(text)}
+    told = [path for path in lock["shards"] if withheld.get(path) != "index"]
+    common = {gram for path in told for text in _record_texts(corpus / path) for gram in grams(text)}
     leaks: list[str] = []
     for file in files:
         if file in public:
             leaks += _pictures(file, views, media)
             continue
-        known = secret if file.path in withheld else secret - common
+        known = secret if withheld.get(file.path) == "index" else secret - common
         quoted = next((text for text in _strings_of(file) if not known.isdisjoint(grams(text))), None)
         if quoted is not None:
             leaks.append(f"{file.path} quotes a withheld text, {len(quoted)} characters long")
@@ -78,7 +79,7 @@ def _protected(corpus: Path, withheld: Mapping[str, str]) -> tuple[set[int], pl.
     rows: list[dict[str, Any]] = []
     for path, passed_on in withheld.items():
         if passed_on == "index":
-            secret.update(gram for text in _record_texts(corpus / path, facts=True) for gram in grams(text))
+            secret.update(gram for text in _record_texts(corpus / path) for gram in grams(text))
         rows += _views_of(corpus / path)
     views = pl.DataFrame(rows, schema=_VIEW_SCHEMA).unique("sha256")
     return secret, views, set(views["sha256"])
@@ -88,19 +89,18 @@ _VIEW_SCHEMA = dict.fromkeys(VIEW[:4], pl.String) | {"mean": pl.Float64, "std": 
                                                         "height": pl.Int64}  # fmt: skip
 
 
-def _record_texts(shard: Path, facts: bool) -> Iterator[str]:
-    """What the records of a shard say, in words; with `facts` also what their annotation says."""
+def _record_texts(shard: Path) -> Iterator[str]:
+    """What the records of a shard, and the annotations that they rest on, say in words."""
     for batch in pq.ParquetFile(shard).iter_batches(columns=["records"], batch_size=256):
         for row in batch.column("records").to_pylist():
             for record in row:
                 yield from strings({name: record.get(name) for name in _TEXTS})
-                if facts:
-                    yield from strings([(fact["value"], fact["source_name"]) for fact in record["evidence"]])
+                yield from strings([(fact["value"], fact["source_name"]) for fact in record["evidence"]])
 
 
 def _views_of(shard: Path) -> list[dict[str, Any]]:
     columns = [f"views.list.element.{name}" for name in VIEW]
-    table = pq.read_table(shard, columns=columns)
+    table = pq.ParquetFile(shard).read(columns=columns)
     return [view for row in table.column("views").to_pylist() for view in row]
 
 
@@ -173,9 +173,9 @@ def _embedded(file: OutgoingFile, views: pl.DataFrame) -> Iterator[str]:
     for number, found in enumerate(_PICTURE.findall(file.local.read_bytes())):
         grey = cv2.imdecode(np.frombuffer(base64.b64decode(found), np.uint8), cv2.IMREAD_GRAYSCALE)
         if grey is not None:
-            grey = np.asarray(grey, np.uint8)
+            pixels = grey.astype(np.uint8)
             rows.append({
-                "id": f"picture {number}", "source": file.path, "sha256": f"{number}", "phash": f"{phash(grey):016x}",
+                "id": f"picture {number}", "source": file.path, "sha256": f"{number}", "phash": f"{phash(pixels):016x}",
                 "mean": float(grey.mean()), "std": float(grey.std()), "width": grey.shape[1], "height": grey.shape[0],
             })  # fmt: skip
     for mine, theirs in _alike(pl.DataFrame(rows, schema=_VIEW_SCHEMA), views):
