@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from medloom.flows.publish.outgoing import (
 )
 from medloom.flows.publish.permit import refusals
 from medloom.flows.publish.problem import PublishError, step
-from medloom.flows.publish.read_back import Wanted, read_back
+from medloom.flows.publish.read_back import Reader, Wanted
 from medloom.flows.publish.remote import Refs, Remote, RemoteFile, ours
 from medloom.flows.publish.versions import changelog, check_version, entry, latest, parsed, render_diff
 from medloom.flows.wording import size, whole
@@ -108,7 +107,11 @@ def publish(
             _tell_dry_run(release, remote, refs, say)
             return None
         say(f"publishing {repo} {release.tag} as {user}: {whole(len(release.files))} files, {size(release.bytes)}")
-        return _Publication(remote, release, private, Path(scratch) / "home", say).run(refs)
+        reader = Reader(remote.api.endpoint, Path(scratch) / "home")
+        try:
+            return _Publication(remote, release, private, reader, say).run(refs)
+        finally:
+            reader.close()
 
 
 def prepare(
@@ -203,8 +206,8 @@ def _tell_dry_run(release: Release, remote: Remote, refs: Refs | None, say: Say)
 class _Publication:
     """One run, step by step; each step finds done what an earlier run did."""
 
-    def __init__(self, remote: Remote, release: Release, private: bool, home: Path, say: Say) -> None:
-        self.remote, self.release, self.private, self.home, self.say = remote, release, private, home, say
+    def __init__(self, remote: Remote, release: Release, private: bool, reader: Reader, say: Say) -> None:
+        self.remote, self.release, self.private, self.reader, self.say = remote, release, private, reader, say
         self.staging = staging_of(release.version)
         self.unopened = f"{self.staging}-unopened"
 
@@ -219,7 +222,6 @@ class _Publication:
         head = self._main_with(refs)
         self._tag(head)
         self._clean_up()
-        shutil.rmtree(self.home, ignore_errors=True)
         self.say(f"{self.release.tag} is published: {self.remote.url}/tree/{self.release.tag} ({head})")
         return head
 
@@ -312,9 +314,8 @@ class _Publication:
             if faults:
                 raise PublishError(f"verifying {sha[:12]}: {'; '.join(faults[:5])}. {readers}")
             try:
-                read_back(self.release.wanted(self.remote.repo, sha), self.remote.api.endpoint, self.home)
+                self.reader.hold(self.release.wanted(self.remote.repo, sha))
             except PublishError as error:
-                shutil.rmtree(self.home, ignore_errors=True)
                 raise PublishError(f"{error}. {readers}. Run the same command again") from None
 
     def _tag(self, head: str) -> None:

@@ -1,7 +1,7 @@
 """Read back: a published revision as a stranger's machine gets it, every byte by digest and every config loaded.
 
-`read_back` starts this module in a process of its own, with empty caches: nothing that lies here can stand in for what
-the Hub really serves.
+`Reader` starts this module in a process of its own, with empty caches: nothing that lies here can stand in for what the
+Hub really serves.
 """
 
 from __future__ import annotations
@@ -25,31 +25,50 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, dict[str, int]]
 
 
-def read_back(wanted: Wanted, endpoint: str, home: Path) -> None:
-    """Raises PublishError with all that is wrong; `home` holds the client's caches, and can be used twice."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_HOME", "HF_DATASETS_CACHE"))}
-    kept = {name: value for name, value in kept.items() if name not in ("HF_HUB_CACHE", "HF_XET_CACHE", "HF_ENDPOINT")}
-    token = _token()
-    environment = kept | {
-        "HF_ENDPOINT": endpoint,
-        "HF_HOME": str(home),
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-        **({"HF_TOKEN": token} if token else {}),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=msgspec.json.encode(wanted),
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it ended without a word"]
-        raise PublishError(f"{wanted.repo} at {wanted.revision[:12]} can't be read back: {last[0]}")
-    wrong = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[str])
-    if wrong:
-        raise PublishError(f"{wanted.repo} at {wanted.revision[:12]} is not what was sent: {'; '.join(wrong[:5])}")
+class Reader:
+    """A stranger's process with empty caches below `home`; it holds one revision after another to what is wanted."""
+
+    def __init__(self, endpoint: str, home: Path) -> None:
+        elsewhere = ("HF_HOME", "HF_HUB_CACHE", "HF_XET_CACHE", "HF_DATASETS_CACHE", "HF_ENDPOINT")
+        kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+        token = _token()
+        self._environment = kept | {
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+            **({"HF_TOKEN": token} if token else {}),
+        }
+        self._log = home.with_name(f"{home.name}.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def hold(self, wanted: Wanted) -> None:
+        """Raises PublishError with all that is wrong."""
+        if self._process is None:
+            command = [sys.executable, "-m", __name__]
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environment
+                )
+        asked, told = self._process.stdin, self._process.stdout
+        assert asked is not None and told is not None
+        asked.write(msgspec.json.encode(wanted) + b"\n")
+        asked.flush()
+        where = f"{wanted.repo} at {wanted.revision[:12]}"
+        answer = told.readline()
+        if not answer:
+            self.close()
+            last = self._log.read_text(errors="replace").strip().splitlines()[-1:] or ["it ended without a word"]
+            raise PublishError(f"{where} can't be read back: {last[0]}")
+        if wrong := msgspec.json.decode(answer, type=list[str]):
+            self.close()
+            raise PublishError(f"{where} is not what was sent: {'; '.join(wrong[:5])}")
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
 
 
 def _token() -> str | None:
@@ -78,15 +97,19 @@ def _faults(wanted: Wanted) -> list[str]:
             wrong.append(f"load_dataset({config!r}) gives {found} rows, not {splits}")
         for split, rows in loaded.items():
             column = "images" if "images" in rows.column_names else "id"
-            if len(rows):  # decodes the pictures of the first and the last row
-                _ = rows.select_columns(column)[0], rows.select_columns(column)[len(rows) - 1]
-            del split
+            ends = {0, len(rows) - 1} if len(rows) else set()
+            empty = [at for at in ends if rows.select_columns(column)[at][column] is None]  # pictures are decoded
+            wrong += [f"row {at} of {config}, {split} has no {column}" for at in empty]
     return wrong
 
 
 def main() -> None:
-    """Reads what is wanted from stdin; prints what is wrong as JSON."""
-    print(msgspec.json.encode(_faults(msgspec.json.decode(sys.stdin.buffer.read(), type=Wanted))).decode())
+    """Reads what is wanted from stdin, a line each, and prints what is wrong as JSON."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    for line in sys.stdin.buffer:
+        answers.write(msgspec.json.encode(_faults(msgspec.json.decode(line, type=Wanted))) + b"\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for corpora and fault_proxy, which tests and the Hub's own process import
 TOKEN = "hf_loopbackSecretToken0123456789"
 MODES = {"xet": ["--xet"], "lfs": [], "multipart": ["--chunk", "65536"]}
 
@@ -24,6 +25,7 @@ class LoopbackHub:
     address: str
     mode: str
     process: subprocess.Popen
+    token: str = TOKEN
 
     def requests(self) -> list[dict]:
         return [json.loads(line) for line in (self.root / "requests.jsonl").read_text().splitlines()]
@@ -49,16 +51,26 @@ def start(root: Path, mode: str) -> LoopbackHub:
     return LoopbackHub(root, f"http://127.0.0.1:{port}", mode, process)
 
 
-@pytest.fixture
-def start_hub(tmp_path):
-    """Starts Hubs, and ends them."""
+def _starter(folder):
     running: list[LoopbackHub] = []
 
     def started(mode: str = "xet") -> LoopbackHub:
-        running.append(start(tmp_path / f"hub{len(running)}", mode))
+        running.append(start(folder / f"hub{len(running)}", mode))
         return running[-1]
 
     yield started
     for hub in running:
         hub.process.terminate()
         hub.process.wait()
+
+
+@pytest.fixture
+def start_hub(tmp_path):
+    """Starts Hubs, and ends them."""
+    yield from _starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_module_hub(tmp_path_factory):
+    """The same for all tests of a module."""
+    yield from _starter(tmp_path_factory.mktemp("hubs"))

@@ -36,7 +36,7 @@ title: Drawn pictures
 release: {{licence: CC-BY-4.0, to: public}}
 sources:
 {sources}
-tasks: [caption, vqa.closed, question.given]
+tasks: [{tasks}]
 filters: [structure]
 split: {{by: patient, respect_published: true}}
 shards: {{rows: 8}}
@@ -96,7 +96,9 @@ def write_catalog(folder: Path, version: str, **sources: str) -> Path:
         (folder / "sources" / f"{name}.yaml").write_text(card)
         uses.append(f"  - {{use: {name}, path: {name}}}")
     path = folder / f"catalog-{version}.yaml"
-    path.write_text(CATALOG.format(version=version, sources="\n".join(uses)))
+    tasks = ["caption"] + (["vqa.closed"] if any((folder / name / "train").exists() for name in sources) else [])
+    tasks += ["question.given"] if any((folder / name / "asked.json").exists() for name in sources) else []
+    path.write_text(CATALOG.format(version=version, sources="\n".join(uses), tasks=", ".join(tasks)))
     return path
 
 

@@ -41,6 +41,21 @@ class Hub:
         self.parts: dict[str, dict[int, bytes]] = {}
         self.log = (root / "requests.jsonl").open("a", buffering=1)
 
+    # ---- for tests alone ------------------------------------------------------------------------------------------
+
+    async def rewind(self, request: Request) -> Response:
+        """Branches and tags as they are told, and no object that only later commits name."""
+        asked = await request.json()
+        repo = self.repos[asked["repo"]]
+        repo.branches, repo.tags = asked["branches"], asked["tags"]
+        repo.private = asked.get("private", repo.private)
+        kept = {entry.sha256 for sha in (*repo.branches.values(), *repo.tags.values())
+                for entry in repo.commits[sha].tree.values()}  # fmt: skip
+        for path in self.blobs.large.iterdir():
+            if path.name not in kept:
+                path.unlink()
+        return Response()
+
     # ---- who and what ---------------------------------------------------------------------------------------------
 
     def may_write(self, request: Request) -> None:
@@ -333,6 +348,7 @@ def app_of(hub: Hub) -> Starlette:
 
     repo = "/api/datasets/{org}/{name}"
     routes = [
+        Route("/_rewind", hub.rewind, methods=["POST"]),
         Route("/api/whoami-v2", hub.whoami),
         Route("/api/repos/create", hub.create, methods=["POST"]),
         Route("/api/repos/delete", hub.delete, methods=["DELETE"]),
