@@ -114,15 +114,14 @@ class Remote:
         return {file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else file.blob_id) for file in files}
 
     def download(self, path: str, revision: str, into: Path) -> Path:
-        """A file at a revision, below `into`, held to the digest that the Hub tells: the client looks at sizes alone."""
+        """A file at a revision, below `into`, held to the digest that the Hub tells: the client looks at sizes."""
         from pathlib import Path
 
         from huggingface_hub import RepoFile
 
         told = again(lambda: self.api.get_paths_info(self.repo, path, repo_type=KIND, revision=revision))
-        digests = {
-            file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in told if isinstance(file, RepoFile)
-        }
+        files = [file for file in told if isinstance(file, RepoFile)]
+        digests = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
         tries = iter((False, *(True for _ in WAITS)))
 
         def fetched() -> Path:

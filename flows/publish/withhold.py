@@ -64,7 +64,9 @@ def withhold(
     files += [OutgoingFile.of(path.relative_to(corpus).as_posix(), path) for path in recipes]
     if any(entry.get("withheld") == "index" for entry in shards.values()):
         write_lineage_without_words(corpus / "lineage.parquet", outgoing / "lineage.parquet")
-        files.append(OutgoingFile.of("lineage.parquet", outgoing / "lineage.parquet"))
+        lineage = OutgoingFile.of("lineage.parquet", outgoing / "lineage.parquet")
+        files.append(lineage)
+        lock = lock | {"files": lock["files"] | {lineage.path: lineage.sha256}}
     configs = tuple(_as_published(config, published) for config in figures.configs)
     return msgspec.structs.replace(figures, configs=configs), lock | {"shards": shards}, files
 
@@ -93,7 +95,7 @@ def write_withheld(source: Path, target: Path, config: Config, passed_on: Redist
     told = json.dumps({"info": {"features": features(plain)}})
     metadata = {key: value for key, value in found.schema_arrow.metadata.items() if key.startswith(b"medloom")}
     schema = plain.with_metadata(metadata | {b"huggingface": told.encode()})
-    options = writer_options(config)
+    options = dict(writer_options(config))
     leaves = set(_leaves_of(plain))
     options |= {
         name: {leaf: value for leaf, value in options[name].items() if leaf in leaves}

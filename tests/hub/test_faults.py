@@ -17,7 +17,7 @@ from medloom.flows.publish.problem import PublishError
 from medloom.flows.publish.publish import publish
 
 REPO = "org/drawn"
-LEAN = [("put", "half"), ("read back", "wrong"), ("commit to main", "lost")]
+LEAN = [("read back", "wrong"), ("commit to main", "lost")]
 SPOILT = ("batch", "put", "read back")
 """Steps of which bytes can be spoilt."""
 CELLS = [

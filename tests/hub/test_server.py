@@ -41,7 +41,7 @@ def written(folder, seed: int, size: int = 300_000):
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
-@pytest.mark.parametrize("mode", ["xet", "lfs", "multipart"])
+@pytest.mark.parametrize("mode", ["xet", "multipart"])
 def test_two_versions_come_back_through_one_cache_as_they_went_up(start_hub, tmp_path, mode) -> None:
     hub, home = start_hub(mode), tmp_path / "home"
     first = written(tmp_path / "files", 1)
