@@ -55,16 +55,26 @@ def plan_rows(kept: pl.DataFrame, located: dict[str, Ref]) -> list[Row]:
     if kept.is_empty():
         return []
     sample = pl.when(pl.col("views").list.len() == 0).then(pl.concat_str("source", "sample", separator="\0"))
-    grouped = kept.group_by("views", sample.alias("of"), maintain_order=True).agg("unit", "row")
+    grouped = kept.group_by("views", sample.alias("of"), maintain_order=True).agg("unit", "row", "axis", "value")
     rows = [
         Row(
             id=shown[0] if len(shown) == 1 else digest("row", shown or of),
             views=tuple(located[view] for view in shown),
             records=tuple(zip(units, numbers, strict=True)),
+            held=_held(axes, values),
         )
-        for shown, of, units, numbers in grouped.select("views", "of", "unit", "row").iter_rows()
+        for shown, of, units, numbers, axes, values in grouped.select(
+            "views", "of", "unit", "row", "axis", "value"
+        ).iter_rows()
     ]
     return sorted(rows, key=lambda row: row.id)
+
+
+def _held(axes: list[str | None], values: list[str | None]) -> tuple[tuple[str, str] | None, ...]:
+    told = tuple(
+        None if axis is None or value is None else (axis, value) for axis, value in zip(axes, values, strict=True)
+    )
+    return told if any(told) else ()
 
 
 def assemble(

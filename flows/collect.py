@@ -101,6 +101,7 @@ def collect(build: Build) -> CorpusFigures:
         concepts=concept_names(told),
         deidentification=_deidentification(build),
         identity=_identity(build),
+        notes=decisions.notes,
         versions=_versions(build),
     )
 

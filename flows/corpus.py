@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,14 +37,15 @@ class Decisions:
     """What happens to every record.
 
     `records` has NARROW plus `unit` and `row` (where the record lies), `split`, `filter`, `reason` and `detail` (null
-    where it stays), and a column ``score.NAME`` for each filter that gives scores, sorted by id. `split` tells
-    components and clashes.
+    where it stays), `axis` and `value` (of what is held out of training, null of the rest), and a column ``score.NAME``
+    for each filter that gives scores, sorted by id. `split` tells components and clashes; `notes` tell of hold-outs.
     """
 
     records: pl.DataFrame
     views: pl.DataFrame
     steps: tuple[Step, ...]
     split: SplitResult
+    notes: tuple[str, ...] = ()
 
     @property
     def kept(self) -> pl.DataFrame:
@@ -87,12 +88,56 @@ def decide(
 
     records, views, steps = sift(folders, unit_drops, filters)
     split = _split(records.filter(pl.col("filter").is_null()), views, settings)
+    held = none_held()
+    notes: tuple[str, ...] = ()
+    if settings.hold_out:
+        records, split, step, held, notes = _held_out(folders, records, split, settings)
+        steps = (*steps, step)
     records = records.join(
         split.assignments.select("source", "sample", "split"), on=["source", "sample"], how="left"
     ).sort("id")
+    records = records.join(held, on="id", how="left", maintain_order="left")
     placed = records.filter(pl.col("filter").is_null())
     assert_disjoint(placed, views.select("source", "sample", "sha256"), settings.by)
-    return Decisions(records, views, steps, split)
+    return Decisions(records, views, steps, split, notes)
+
+
+def none_held() -> pl.DataFrame:
+    """id, axis, value of no record."""
+    return pl.DataFrame(schema=dict.fromkeys(("id", "axis", "value"), pl.String))
+
+
+def _held_out(
+    folders: Sequence[Path], records: pl.DataFrame, split: SplitResult, settings: SplitSettings
+) -> tuple[pl.DataFrame, SplitResult, Step, pl.DataFrame, tuple[str, ...]]:
+    """Puts the catalog's hold-outs into test, and drops those of their records that can't go there."""
+    from medloom.quality.hold_out import RECORD_COLUMNS, VIEW_COLUMNS, check_composed, hold_out, matched, tell
+
+    kept = records.filter(pl.col("filter").is_null())
+    told = gather(folders, "records.arrow", RECORD_COLUMNS).join(kept.select("id"), on="id", how="semi").sort("id")
+    shown = gather(folders, "views.arrow", VIEW_COLUMNS)
+    held = matched(told, shown, settings.hold_out)
+    assignments, gone = hold_out(kept, split.assignments, held)
+    drops = tuple(
+        Drop(record=name, filter="hold_out", reason="held_out", detail=f"{axis} {value}")
+        for name, axis, value in gone.sort("id").iter_rows()
+    )
+    trained = assignments.filter(pl.col("split") == "train").select("source", "sample")
+    check_composed(
+        told,
+        shown,
+        told.join(gone, on="id", how="anti").join(trained, on=["source", "sample"], how="semi")["id"],
+        settings.hold_out,
+    )
+    lost = _frame(drops).rename({"record": "id"})
+    fresh = records.join(lost, on="id", how="left", suffix="_lost", maintain_order="left").with_columns(
+        pl.coalesce(name, f"{name}_lost").alias(name) for name in ("filter", "reason", "detail")
+    )
+    counts = dict(assignments["split"].value_counts().iter_rows())
+    shares = {name: counts.get(name, 0) / max(1, len(assignments)) for name in split.shares}
+    split = replace(split, assignments=assignments, shares=shares)
+    notes = tuple(tell(held, gone, settings.hold_out))
+    return fresh.select(records.columns), split, Step("hold_out", drops), held, notes
 
 
 def sift(

@@ -20,7 +20,7 @@ from medloom.schemas.view import View
 
 RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "redistribute", "patient",
           "evidence")  # fmt: skip
-FATE = ("filter", "reason", "detail")
+FATE = ("filter", "reason", "detail", "axis", "value")
 PLACE = ("row", "shard")
 SCORES = pa.list_(pa.struct([("filter", pa.string()), ("score", pa.float64())]))
 VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")

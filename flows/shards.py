@@ -35,11 +35,15 @@ Ref = tuple[int, int]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One published row: a set of media, the views that it shows in order (none of text), and its records by id."""
+    """One published row: a set of media, the views that it shows in order (none of text), and its records by id.
+
+    `held` has, of each record that is held out of training, its axis and value; it is empty where none is.
+    """
 
     id: str
     views: tuple[Ref, ...]
     records: tuple[Ref, ...]
+    held: tuple[tuple[str, str] | None, ...] = ()
 
 
 class UnitPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +151,12 @@ def _content(rows: Sequence[Row], units: dict[int, UnitPlace]) -> tuple[object, 
     """What the shard is made of, by content: numbers of units mean nothing outside this build."""
     place = {number: index for index, number in enumerate(units)}
     refs = [
-        (row.id, [(place[unit], at) for unit, at in row.views], [(place[unit], at) for unit, at in row.records])
+        (
+            row.id,
+            [(place[unit], at) for unit, at in row.views],
+            [(place[unit], at) for unit, at in row.records],
+            row.held,
+        )
         for row in rows
     ]
     return [unit.key for unit in units.values()], refs
@@ -277,6 +286,11 @@ def _table(rows: list[Row], stores: dict[int, Unit], job: ShardJob, schema: pa.S
     records = records.set_column(
         records.schema.get_field_index("split"), "split", pa.array([job.split] * len(records), pa.string())
     )
+    held = [one for row in rows for one in (row.held or (None,) * len(row.records))]
+    if any(held):
+        at = records.schema.get_field_index("held_out")
+        told = [None if one is None else {"axis": one[0], "value": one[1]} for one in held]
+        records = records.set_column(at, records.schema.field(at), pa.array(told, records.schema.field(at).type))
     first_record = records.take(record_offsets[:-1])
     columns = {
         "id": pa.array([row.id for row in rows], pa.string()),

@@ -76,8 +76,15 @@ def _making(row: dict[str, Any]) -> list[str]:
 
 def _fate(row: dict[str, Any]) -> list[str]:
     if row["filter"] is None:
-        return [f"verdict   kept, in {row['split']}"]
-    return [f"verdict   dropped by {row['filter']}: {row['reason']}"]
+        of = f", held out of training: {row['axis']} {row['value']}" if row["axis"] else ""
+        return [f"verdict   kept, in {row['split']}{of}", *_scores(row)]
+    told = f": {row['detail']}" if row["detail"] else ""
+    return [f"verdict   dropped by {row['filter']}: {row['reason']}{told}", *_scores(row)]
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    given = ", ".join(f"{one['filter']} {one['score']:.3f}" for one in row["scores"] or ())
+    return [f"scores    {given}"] if given else []
 
 
 def _text(row: dict[str, Any], out: Path) -> list[str]:

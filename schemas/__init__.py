@@ -1,3 +1,3 @@
 """Typed models of everything that flows through medloom, and their Arrow schemas."""
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"

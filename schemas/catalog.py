@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from medloom.schemas.card import WindowChoice
 from medloom.schemas.sample import Split
@@ -137,6 +137,64 @@ class IdentitySettings(_Part):
         return "clean_pixel_data" in self.followed
 
 
+class HoldOut(_Part):
+    """What is kept out of training: records for which everything that is named here holds. One thing is an axis of its
+    own; modality, area and task together are a triple; a class with anything of the patient or the picture is a
+    confounder, which training then never sees together."""
+
+    source: str | None = None
+    """Name of a source card."""
+    concept: str | None = None
+    """A concept that the record is about: a class."""
+    modality: str | None = None
+    """Modality of its first picture."""
+    area: str | None = None
+    """Body part of its first picture, as the source or the card states it."""
+    task: str | None = None
+    """Name of a task."""
+    plane: Literal["axial", "coronal", "sagittal"] | None = None
+    """Plane of a slice."""
+    view: str | None = None
+    """Projection: pa, lateral, mlo, ..."""
+    sex: Literal["female", "male", "other"] | None = None
+    """Sex of the patient."""
+    age: tuple[float, float] | None = None
+    """Years of age: from the first (inclusive) to the second."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> HoldOut:
+        if not self.named:
+            raise ValueError("a hold-out names something: source, concept, modality, area, task, plane, view, sex, age")
+        if self.age is not None and not self.age[0] < self.age[1]:
+            raise ValueError(f"age: from {self.age[0]:g} to {self.age[1]:g} is nobody's")
+        return self
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What is named, as text, in the order above."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: f"{value[0]:g}–{value[1]:g}" if isinstance(value, tuple) else str(value)
+            for name, value in said.items()
+            if value is not None
+        }
+
+    @property
+    def axis(self) -> str:
+        """What kind of shift it is; stands with each record that is held out."""
+        named = list(self.named)
+        if named == ["modality", "area", "task"]:
+            return "modality × area × task"
+        if "concept" in named and set(named) & {"view", "sex", "age", "source"}:
+            return "confounder"
+        return " × ".join("class" if name == "concept" else name for name in named)
+
+    @property
+    def value(self) -> str:
+        """The value on that axis."""
+        return " × ".join(self.named.values())
+
+
 class SplitSettings(_Part):
     """Who goes where. Patients are whole; near-duplicate pictures stay together."""
 
@@ -146,6 +204,8 @@ class SplitSettings(_Part):
     """Share of each split; they sum to 1."""
     respect_published: bool = True
     """Keep what the source has published as its split."""
+    hold_out: tuple[HoldOut, ...] = ()
+    """What training never sees and test asks about. Records that fall under it and can't go to test are dropped."""
 
     @field_validator("ratios")
     @classmethod

@@ -109,6 +109,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
 
 
+class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
+    """That the record is of something which training never saw: the axis of the shift, and the value on it."""
+
+    axis: str
+    value: str
+
+
 class Rating(msgspec.Struct, frozen=True, kw_only=True):
     """A score that a judging model gave, 1 (worst) to 5. `name` is relevance, visual_dependence, image_correspondence
     or formatting, after FineVision (Wiedmann et al., 2025)."""
@@ -155,6 +162,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     study: str | None = None
     published_split: Split | None = None
     split: Split | None = None
+    held_out: HeldOut | None = None
     language: str = "en"
     form: Form = "none"
     concepts: tuple[str, ...] = ()
