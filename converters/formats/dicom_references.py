@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from medloom.converters.formats.dicom_header import words
+from medloom.converters.pixels.dicom_file import items, whole
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import MaskName
 
@@ -64,16 +65,16 @@ def drawn(dataset: Any, file: str) -> Drawn | None:
 
 def _segments(dataset: Any) -> Iterator[MaskName]:
     for item in items(dataset, "SegmentSequence"):
-        number, label = item.get("SegmentNumber"), words(item, "SegmentLabel")
+        number, label = whole(item, "SegmentNumber"), words(item, "SegmentLabel")
         if number is not None and label is not None:
-            yield MaskName(name=label, value=int(number))
+            yield MaskName(name=label, value=number)
 
 
 def _rois(dataset: Any) -> Iterator[MaskName]:
     for item in items(dataset, "StructureSetROISequence"):
-        number, label = item.get("ROINumber"), words(item, "ROIName")
+        number, label = whole(item, "ROINumber"), words(item, "ROIName")
         if number is not None and label is not None:
-            yield MaskName(name=label, value=int(number))
+            yield MaskName(name=label, value=number)
 
 
 def _sources(dataset: Any) -> Iterator[str]:
@@ -92,11 +93,3 @@ def _instances(item: Any, keyword: str) -> Iterator[str]:
         uid = words(one, "ReferencedSOPInstanceUID")
         if uid is not None:
             yield uid
-
-
-def items(dataset: Any, keyword: str) -> list[Any]:
-    """The items of a sequence; none where it is absent or broken."""
-    try:
-        return list(dataset.get(keyword) or ())
-    except Exception:  # a broken sequence is as good as none
-        return []

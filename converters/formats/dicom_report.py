@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from medloom.converters.formats.dicom_header import words
-from medloom.converters.formats.dicom_references import items
+from medloom.converters.pixels.dicom_file import items
 from medloom.converters.refused import refused
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Measured, Refusal

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.dicom_decode import frames_of
-from medloom.converters.pixels.dicom_file import attribute, frame_count, has_pixels, numbers, read_dicom
+from medloom.converters.pixels.dicom_file import attribute, frame_count, has_pixels, numbers, read_dicom, whole
 from medloom.converters.pixels.dicom_geometry import orientation, spacing_mm, to_patient
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.converters.pixels.window import Window, apply_window, choose_window
@@ -87,7 +87,7 @@ def _colour(stored: Values, dataset: Any) -> NDArray[np.uint8]:
         raise BadInput("unsupported_pixels", f"{how} of {stored.shape[2]} samples")
     if stored.dtype == np.uint8:
         return stored
-    shift = int(dataset.get("BitsStored") or 8 * stored.dtype.itemsize) - 8
+    shift = (whole(dataset, "BitsStored") or 8 * stored.dtype.itemsize) - 8
     return (stored >> max(shift, 0)).clip(0, 255).astype(np.uint8)
 
 
@@ -214,7 +214,7 @@ def _voi_table(values: Values, dataset: Any) -> NDArray[np.uint8] | None:
 
 def _full_range(stored: Values, dataset: Any) -> int | None:
     """The bits of pixels that are grey levels already: at most 8 of them, unsigned; None otherwise."""
-    bits = int(dataset.get("BitsStored") or 16)
+    bits = whole(dataset, "BitsStored") or 16
     return bits if bits <= 8 and stored.dtype.kind == "u" else None
 
 

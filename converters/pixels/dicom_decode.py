@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels import dicom_jpeg12
-from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers
+from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers, whole
 from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.schemas.errors import BadInput
@@ -125,7 +125,7 @@ def padding_range(dataset: Any) -> tuple[int, int] | None:
         return None
     ends = [value, limit if isinstance(limit, int) else value]
     if dataset.get("PixelRepresentation") == 1:  # written as if unsigned, as files with a wrong VR have it
-        bits = int(dataset.get("BitsAllocated") or 16)
+        bits = whole(dataset, "BitsAllocated") or 16
         ends = [end - (1 << bits) if end >= 1 << (bits - 1) else end for end in ends]
     return min(ends), max(ends)
 

@@ -131,10 +131,30 @@ def attribute(dataset: Any, keyword: str, frame: int = 0, within: str | None = N
     return None if value is None or value == "" else value
 
 
+def whole(dataset: Any, keyword: str) -> int | None:
+    """An attribute that is one whole number; None where it is absent, several, or broken."""
+    try:
+        return int(dataset.get(keyword))
+    except Exception:  # pydicom raises almost anything where an element can't be read
+        return None
+
+
+def items(dataset: Any, keyword: str) -> list[Any]:
+    """The items of a sequence; none where it is absent or broken."""
+    from pydicom import Dataset
+
+    try:
+        return [one for one in dataset.get(keyword) or () if isinstance(one, Dataset)]
+    except Exception:  # as above
+        return []
+
+
 def numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    """`count` finite numbers of a multi-valued attribute, or None."""
+    """`count` finite numbers of a multi-valued attribute, or None. Bytes are what a broken value is left as."""
     import math
 
+    if isinstance(value, bytes):
+        return None
     try:
         found = tuple(float(part) for part in value)
     except (TypeError, ValueError):

@@ -6,6 +6,7 @@ and pydicom's search for the code stream in a JP2 wrapper never ends at a box of
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,21 +14,24 @@ from medloom.converters.pixels.header import probe
 from medloom.schemas.errors import BadInput
 
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+_JPEG_LS = frozenset(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"))
 _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
 
 def check_frames(dataset: Any, wanted: Sequence[int] | None) -> None:
-    """Looks at the headers of the frames of these numbers (None: all). Other syntaxes than JPEG and JPEG 2000 pass.
+    """Looks at the headers of the frames of these numbers (None: all) in JPEG, JPEG-LS and JPEG 2000; others pass.
 
     Raises BadInput: ``corrupt``, ``truncated``, ``decompression_bomb``, ``unsupported_pixels``.
     """
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    if syntax not in _JPEG and syntax not in _JPEG_2000:
+    if syntax not in _JPEG | _JPEG_LS | _JPEG_2000:
         return
     for frame in _frames(dataset, wanted):
         if syntax in _JPEG:
             _check_jpeg(frame, dataset)
+        elif syntax in _JPEG_LS:
+            _check_jpeg_ls(frame, dataset)
         elif frame.startswith(_JP2_SIGNATURE):
             _check_boxes(frame)
 
@@ -50,16 +54,31 @@ def _check_jpeg(frame: bytes, dataset: Any) -> None:
         raise BadInput("corrupt", f"a JPEG frame that begins with {frame[:4]!r}")
     info = probe(frame)
     _check_markers(frame, info.scan)
-    stated = (dataset.get("Columns"), dataset.get("Rows"), dataset.get("SamplesPerPixel"))
-    if (info.width, info.height, info.channels) != stated:
-        found = f"{info.width} × {info.height} of {info.channels} samples"
-        raise BadInput(
-            "corrupt", f"a JPEG frame of {found}, the data set says {stated[0]} × {stated[1]} of {stated[2]}"
-        )
-
+    _same("JPEG", (info.width, info.height, info.channels), dataset)
     bits = (dataset.get("BitsAllocated"), dataset.get("BitsStored"))
     if info.channels == 3 and bits[0] != bits[1]:
         raise BadInput("unsupported_pixels", f"colour JPEG of {bits[1]} bits in {bits[0]}")
+
+
+def _check_jpeg_ls(frame: bytes, dataset: Any) -> None:
+    """The frame header (SOF55) says what the data set does (ISO/IEC 14495-1, annex C)."""
+    at = 2
+    while at + 10 <= len(frame) and frame[at] == 0xFF and frame[at + 1] != 0xF7:
+        at += 1 if frame[at + 1] == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    if frame[:2] != b"\xff\xd8" or frame[at : at + 2] != b"\xff\xf7" or at + 10 > len(frame):
+        raise BadInput("corrupt", f"a JPEG-LS frame that begins with {frame[:4]!r} has no header")
+    bits, height, width, channels = struct.unpack(">BHHB", frame[at + 4 : at + 10])
+    _same("JPEG-LS", (width, height, channels), dataset)
+    allocated = dataset.get("BitsAllocated")
+    if not isinstance(allocated, int) or not allocated - 8 < bits <= allocated:
+        raise BadInput("corrupt", f"a JPEG-LS frame of {bits} bits where {allocated} are allocated")
+
+
+def _same(codec: str, found: tuple[int, int, int], dataset: Any) -> None:
+    stated = (dataset.get("Columns"), dataset.get("Rows"), dataset.get("SamplesPerPixel"))
+    if found != stated:
+        here, there = (f"{one[0]} × {one[1]} of {one[2]} samples" for one in (found, stated))
+        raise BadInput("corrupt", f"a {codec} frame of {here}, the data set says {there}")
 
 
 def _check_markers(frame: bytes, end: int) -> None:

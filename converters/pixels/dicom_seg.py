@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers
+from medloom.converters.pixels.dicom_file import attribute, frame_count, items, numbers, whole
 from medloom.converters.pixels.dicom_frame_check import check_frames
 from medloom.converters.pixels.nifti_file import MAX_BYTES
 from medloom.converters.pixels.volume import Volume
@@ -57,10 +57,10 @@ def read_seg(path: Path, volume: Volume, wanted: set[int] | None = None) -> dict
         raise BadInput("not_a_seg", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
     frames = frames[None] if frames.ndim == 2 else frames
     _same_space(found, volume)
-    kind = str(found.SegmentationType)
+    kind = str(found.get("SegmentationType"))
     if kind == "FRACTIONAL":
-        frames = frames >= FRACTION * int(found.MaximumFractionalValue)
-    described = {int(item.SegmentNumber): item for item in found.SegmentSequence}
+        frames = frames >= FRACTION * (whole(found, "MaximumFractionalValue") or 255)
+    described = {number: item for item in items(found, "SegmentSequence") if (number := whole(item, "SegmentNumber"))}
     if kind == "LABELMAP":  # what is neither drawn nor named is 0, or the padding value
         described = {number: item for number, item in described.items() if number not in _background(found)}
     numbers_wanted = sorted(described if wanted is None else wanted & described.keys())
@@ -70,23 +70,24 @@ def read_seg(path: Path, volume: Volume, wanted: set[int] | None = None) -> dict
         if kind == "LABELMAP":
             here = {number: frame == number for number in numbers_wanted if (frame == number).any()}
         else:
-            number = int(attribute(found, "ReferencedSegmentNumber", index, "SegmentIdentificationSequence") or 0)
+            stated = attribute(found, "ReferencedSegmentNumber", index, "SegmentIdentificationSequence")
+            number = stated if isinstance(stated, int) else 0
             here = {number: frame.astype(bool)} if number in masks and frame.any() else {}
         if here:
             to_voxel = inverse @ _to_ras(found, index)
             for number, shown in here.items():
                 _place(shown, to_voxel, masks[number])
-    return {
-        number: Segment(
-            number=number, label=str(described[number].SegmentLabel), kind=_kind(described[number]), mask=masks[number]
-        )
-        for number in numbers_wanted
-    }
+    return {number: _segment(number, described[number], masks[number]) for number in numbers_wanted}
+
+
+def _segment(number: int, item: Any, mask: NDArray[np.bool_]) -> Segment:
+    coded = items(item, "SegmentedPropertyTypeCodeSequence")
+    kind = str(coded[0].get("CodeMeaning")) if coded else None
+    return Segment(number=number, label=str(item.get("SegmentLabel")), kind=kind, mask=mask)
 
 
 def _background(found: Any) -> set[int]:
-    padding = found.get("PixelPaddingValue")
-    return {0} if padding is None else {0, int(padding)}
+    return {0, whole(found, "PixelPaddingValue") or 0}
 
 
 def _same_space(found: Any, volume: Volume) -> None:
@@ -122,8 +123,3 @@ def _place(shown: NDArray[np.bool_], to_voxel: NDArray[np.float64], mask: NDArra
     if (voxels < 0).any() or (voxels >= np.asarray(mask.shape)[:, None]).any():
         raise BadInput("grid_mismatch", "a segment reaches beyond the volume: slices of its series are missing here")
     mask[tuple(voxels)] = True
-
-
-def _kind(item: Any) -> str | None:
-    coded = item.get("SegmentedPropertyTypeCodeSequence")
-    return str(coded[0].CodeMeaning) if coded else None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.dicom_decode import frames_of
-from medloom.converters.pixels.dicom_file import attribute, frame_count, read_dicom
+from medloom.converters.pixels.dicom_file import attribute, frame_count, read_dicom, whole
 from medloom.converters.pixels.dicom_geometry import spacing_mm
 from medloom.converters.pixels.header import MAX_PIXELS
 from medloom.converters.pixels.tiles import Box, Level, Picture
@@ -115,7 +115,7 @@ def _places(dataset: Any, sizes: tuple[int, int, int, int], notes: dict[str, Non
                 notes["several tiles in one place: the first is shown"] = None
         return found
     across = -(-width // columns)
-    first = int(dataset.get("ConcatenationFrameOffsetNumber") or 0)
+    first = max(0, whole(dataset, "ConcatenationFrameOffsetNumber") or 0)
     for frame in range(frames):
         number = first + frame
         if number >= across * -(-height // rows):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.dicom_decode import modality_table, padding_range, rescale_of, stated_window
+from medloom.converters.pixels.dicom_file import whole
 from medloom.schemas.errors import BadInput
 
 
@@ -21,7 +22,7 @@ class SliceStore:
 
     def __init__(self, first: Any, count: int, max_bytes: int) -> None:
         self.shape = (count, int(first.Rows), int(first.Columns))
-        size = count * self.shape[1] * self.shape[2] * max(2, int(first.get("BitsAllocated") or 16) // 8)
+        size = count * self.shape[1] * self.shape[2] * max(2, (whole(first, "BitsAllocated") or 16) // 8)
         if size > max_bytes:
             raise BadInput("decompression_bomb", f"{size} bytes of pixels, at most {max_bytes} are read")
         self.array: NDArray[Any] | None = None

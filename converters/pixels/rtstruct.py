@@ -6,6 +6,7 @@ pydicom reads the sequences; rt-utils would bring the opencv wheel that clashes 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.dicom_file import numbers, read_dicom
+from medloom.converters.pixels.dicom_file import items, numbers, read_dicom, whole
 from medloom.converters.pixels.volume import Volume
 from medloom.schemas.errors import BadInput
 
@@ -50,16 +51,11 @@ def read_rtstruct(path: Path, volume: Volume, number: int, by_place: bool = Fals
     dataset = read_dicom(path, pixels=False)
     if str(dataset.get("Modality")) != "RTSTRUCT":
         raise BadInput("not_an_rtstruct", f"{dataset.get('Modality') or 'the object'} holds no structures")
-    names = {int(item.ROINumber): item for item in dataset.get("StructureSetROISequence") or ()}
+    names = {whole(item, "ROINumber"): item for item in items(dataset, "StructureSetROISequence")}
     if number not in names:
         raise BadInput("no_contour", f"there is no ROI {number}")
     _refers_to(dataset, names[number], volume, by_place)
-    contours = [
-        contour
-        for item in dataset.get("ROIContourSequence") or ()
-        if int(item.get("ReferencedROINumber") or -1) == number
-        for contour in item.get("ContourSequence") or ()
-    ]
+    contours = _contours(dataset, number)
     inverse = np.linalg.inv(volume.affine)
     by_slice: dict[int, list[Points]] = defaultdict(list)
     points: list[tuple[float, float, float]] = []
@@ -94,21 +90,29 @@ def _refers_to(dataset: Any, roi: Any, volume: Volume, by_place: bool) -> None:
             raise BadInput("unknown_series", "nothing says that it lies where the series does")
         return
     named = {
-        str(image.ReferencedSOPInstanceUID)
-        for item in dataset.get("ROIContourSequence") or ()
-        if int(item.get("ReferencedROINumber") or -1) == int(roi.ROINumber)
-        for contour in item.get("ContourSequence") or ()
-        for image in contour.get("ContourImageSequence") or ()
+        str(image.get("ReferencedSOPInstanceUID"))
+        for contour in _contours(dataset, whole(roi, "ROINumber"))
+        for image in items(contour, "ContourImageSequence")
     }
     missing = named - series.uids
     if missing:
         raise BadInput("missing_slices", f"{len(missing)} of the {len(named)} images that it was drawn on aren't here")
 
 
+def _contours(dataset: Any, number: int | None) -> list[Any]:
+    """All contours of an ROI."""
+    return [
+        contour
+        for item in items(dataset, "ROIContourSequence")
+        if number is not None and whole(item, "ReferencedROINumber") == number
+        for contour in items(item, "ContourSequence")
+    ]
+
+
 def _voxels(contour: Any, inverse: NDArray[Any]) -> Points:
     data = contour.get("ContourData")
-    flat = numbers(data, len(data)) if data is not None else None
-    if flat is None or len(flat) % 3:
+    flat = numbers(data, len(data)) if isinstance(data, Sequence) else None
+    if not flat or len(flat) % 3:
         raise BadInput("not_an_rtstruct", "contour data that are no points")
     lps = np.asarray(flat).reshape(-1, 3)
     ras = np.concatenate([lps * (-1, -1, 1), np.ones((len(lps), 1))], axis=1)

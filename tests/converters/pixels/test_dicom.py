@@ -12,7 +12,7 @@ from pydicom.uid import HTJ2K, ExplicitVRLittleEndian, HTJ2KLossless, HTJ2KLossl
 
 from medloom.converters.pixels.dicom import render
 from medloom.converters.pixels.dicom_decode import frames_of
-from medloom.converters.pixels.dicom_file import read_dicom
+from medloom.converters.pixels.dicom_file import numbers, read_dicom
 from medloom.schemas.card import WindowChoice
 from medloom.schemas.errors import BadInput
 
@@ -397,3 +397,19 @@ def test_floating_point_pixels(kind):
     array, picture = render(out.getvalue())
     assert np.abs(array - RAMP / 4095 * 255).max() <= 0.51
     assert picture.shown == "window:stated"
+
+
+@pytest.mark.parametrize("change", [{"Columns": 65279}, {"Rows": 51}, {"BitsAllocated": 32}, {"SamplesPerPixel": 3}])
+def test_a_jpeg_ls_frame_that_denies_its_data_set_never_reaches_the_decoder(change):
+    """GDCM would end the process."""
+    dataset = read_dicom(path("JPEGLSNearLossless_16.dcm"))
+    for name, value in change.items():
+        setattr(dataset, name, value)
+    with pytest.raises(BadInput, match="corrupt: a JPEG-LS frame"):
+        render(dataset)
+
+
+def test_broken_values_are_no_numbers():
+    assert numbers(b"12", 2) is None
+    assert numbers([1, "2.5"], 2) == (1, 2.5)
+    assert numbers([1, "nan"], 2) is None

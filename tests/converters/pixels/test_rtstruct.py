@@ -172,3 +172,13 @@ def test_points_are_kept_beside_contours(tmp_path: Path, ct) -> None:
     rs.ROIContourSequence[0].ContourSequence.append(point)
     rs.save_as(path)
     assert read_rtstruct(path, volume, 1).points == ((3.0, 8.0, 2.0),)
+
+
+def test_an_roi_without_a_number_is_none(tmp_path: Path, ct) -> None:
+    images, volume = ct
+    path = _structure(tmp_path, images, {2.0: [_square(0, -10, 3)]})
+    rs = dcmread(path)
+    del rs.StructureSetROISequence[0].ROINumber
+    rs.save_as(path)
+    with pytest.raises(BadInput, match="no_contour"):
+        read_rtstruct(path, volume, 1)
