@@ -1,7 +1,7 @@
 """Spoilt files never take a worker with them: mutants of real files, drawn from a seed, through the doors of a unit.
 
-Each is read or refused with a reason. ``tests/fuzz/child.py`` runs one of them again. The table in docs/dicom.md is what
-the slow test found: ``MEDLOOM_WRITE_DOCS=1`` renews it.
+Each is read or refused with a reason. ``tests/fuzz/child.py`` runs one of them again. The table in docs/dicom.md is
+what the slow test found: ``MEDLOOM_WRITE_DOCS=1`` renews it.
 """
 
 from __future__ import annotations
