@@ -136,18 +136,46 @@ def export(
 ) -> None:
     """Write a corpus in the format of a trainer or benchmark."""
     from medloom.flows.export.run import export as write
-    from medloom.schemas.record import CONFIGS
 
-    if wrong := [name for name in config or () if name not in CONFIGS]:
-        raise CatalogError(f"--config {wrong[0]!r}: there are {', '.join(CONFIGS)}")
-    configs = [name for name in CONFIGS if name in (config or ())]
     splits = _splits(split or [])
-    done = write(corpus, to, dest, revision=revision, configs=configs, splits=splits, model=model, processor=processor)
+    done = write(
+        corpus, to, dest, revision=revision, configs=config or (), splits=splits, model=model, processor=processor
+    )
     for name, count in sorted(done.written.items()):
         print(f"{name}: {count:,} records")
     for reason, count in sorted(done.left_out.items()):
         print(f"left out: {count:,} ({reason})")
     print(f"{done.out}: {done.pictures:,} pictures; what it was made from is in {done.out / 'export.json'}")
+
+
+@app.command()
+def schedule(
+    catalog: CatalogFile,
+    out: Out,
+    kind: Annotated[
+        Literal["refresh", "new-source", "release"],
+        typer.Option(help="Build what changed, wait for new sources, or build and publish."),
+    ] = "refresh",
+    every: Annotated[float | None, typer.Option(help="Seconds from one run to the next.")] = None,
+    cron: Annotated[str | None, typer.Option(help="When it runs, as cron says it; daily at 2 by default.")] = None,
+    source: Sources = None,
+    workers: Annotated[int, typer.Option(min=0, help="Ray workers of a run; 0 builds in its process.")] = 0,
+    repo: Annotated[str | None, typer.Option(help="ORG/NAME that a release is published to.")] = None,
+) -> None:
+    """Serve builds on a schedule, until it is stopped. Needs a Prefect server: PREFECT_API_URL."""
+    import os
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise CatalogError("no PREFECT_API_URL: start `prefect server start`, then export the URL that it prints")
+    if kind == "release" and repo is None:
+        raise CatalogError("a release goes somewhere: --repo ORG/NAME")
+    if every is not None and cron is not None:
+        raise CatalogError("--every and --cron: one of them")
+    from medloom.flows.schedule import serve
+
+    parameters = {"catalog": str(catalog.resolve()), "out": str(out.resolve()), "workers": workers}
+    parameters |= {"sources": _pairs(source)} | ({"repo": repo} if kind == "release" else {})
+    serve(kind, parameters, every, cron or (None if every else "0 2 * * *"))
 
 
 def _splits(asked: list[str]) -> list[Literal["train", "validation", "test"]]:

@@ -28,6 +28,8 @@ def run_on_prefect(build: Build) -> None:
     from prefect.cache_policies import NO_CACHE
     from prefect.task_runners import ThreadPoolTaskRunner
 
+    from medloom.flows.watched import WatchedProgress, leave_artifacts
+
     names = list(build.sources)
     listed = task(name="list", task_run_name="list {name}", cache_policy=NO_CACHE)(build.list_one)
     converted = task(name="convert", task_run_name="convert {name}", cache_policy=NO_CACHE)(build.convert_one)
@@ -53,7 +55,9 @@ def run_on_prefect(build: Build) -> None:
             future.result()
         for stage in stages:
             stage()
+        leave_artifacts(build)
 
+    build.progress = WatchedProgress(build.progress)
     runner: Any = ThreadPoolTaskRunner(max_workers=max(2, min(8, len(names))))
     run = flow(name="medloom build", flow_run_name="{corpus} {version}", task_runner=runner)(steps)
     run(build.catalog.corpus, build.catalog.version)

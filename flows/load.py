@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from medloom.flows.terms import config_names, plain_config
 from medloom.schemas.errors import MedloomError
 from medloom.schemas.record import CONFIGS, Config, Record
 from medloom.schemas.sample import Split
@@ -154,10 +155,11 @@ class Corpus:
         return str(self.lock["catalog"]["version"])
 
     @property
-    def configs(self) -> tuple[Config, ...]:
-        """The configs that it has, in medloom's order."""
+    def configs(self) -> tuple[str, ...]:
+        """The configs that it has, in medloom's order; ``vqa_index`` is the rows of ``vqa`` without what may not be
+        passed on."""
         there = {name.split("/")[1] for name in self.shards}
-        return tuple(config for config in CONFIGS if config in there)
+        return tuple(name for config in CONFIGS for name in config_names(config) if name in there)
 
     @property
     def shards(self) -> Mapping[str, Mapping[str, Any]]:
@@ -170,12 +172,12 @@ class Corpus:
     def __iter__(self) -> Iterator[Item]:
         return self.records()
 
-    def records(self, config: Config | None = None, split: Split | None = None) -> Iterator[Item]:
+    def records(self, config: str | None = None, split: Split | None = None) -> Iterator[Item]:
         """Every record of a config and split (of all where None is given), in the order of the shards."""
         for row in self.rows(config, split):
             yield from items_of(row)
 
-    def rows(self, config: Config | None = None, split: Split | None = None) -> Iterator[Row]:
+    def rows(self, config: str | None = None, split: Split | None = None) -> Iterator[Row]:
         """Every row, with its media and its records."""
         for name in self.names(config, split):
             yield from self.read(name)
@@ -188,7 +190,7 @@ class Corpus:
             for batch in file.iter_batches(batch_size=BATCH):
                 yield from _rows(batch, name.split("/")[1])
 
-    def names(self, config: Config | None = None, split: Split | None = None) -> list[str]:
+    def names(self, config: str | None = None, split: Split | None = None) -> list[str]:
         """Paths of the shards of a config and split. Raises NotACorpus where the corpus has no such config."""
         if config is not None and config not in self.configs:
             raise NotACorpus(f"{self.name} has no config {config!r}; it has {', '.join(self.configs)}")
@@ -202,7 +204,7 @@ class Corpus:
         """A file of the corpus here, NOTICE say. Raises NotACorpus where it has none of that name."""
         return self._at.file(name)
 
-    def paths(self, config: Config | None = None, split: Split | None = None) -> list[Path]:
+    def paths(self, config: str | None = None, split: Split | None = None) -> list[Path]:
         """The shards' files here, fetched where they are the Hub's."""
         return [self._at.file(name) for name in self.names(config, split)]
 
@@ -214,7 +216,7 @@ class Corpus:
             if found != shard["sha256"]:
                 raise NotACorpus(f"{self._at}: {name} has SHA-256 {found}, and the lock says {shard['sha256']}")
 
-    def datasets(self, config: Config) -> datasets.DatasetDict:
+    def datasets(self, config: str) -> datasets.DatasetDict:
         """The config as `datasets` reads it, with its pictures decoded when they are looked at."""
         import datasets
 
@@ -223,7 +225,7 @@ class Corpus:
         assert isinstance(found, datasets.DatasetDict)
         return found
 
-    def polars(self, config: Config | None = None) -> pl.LazyFrame:
+    def polars(self, config: str | None = None) -> pl.LazyFrame:
         """One row for each record, without media: the record's columns with `row` (the row's id) and `modality`."""
         import polars as pl
 
@@ -233,7 +235,7 @@ class Corpus:
         ]
         return pl.concat(frames).explode("records").unnest("records")
 
-    def torch(self, config: Config, split: Split = "train", seed: int | None = None) -> Any:
+    def torch(self, config: str, split: Split = "train", seed: int | None = None) -> Any:
         """An iterable for `torch.utils.data.DataLoader` (an IterableDataset where torch is installed).
 
         Shards are dealt out to ranks and workers; with a `seed` they come in an order drawn from it and from
@@ -253,7 +255,7 @@ def items_of(row: Row) -> Iterator[Item]:
 
 
 def _rows(batch: pa.RecordBatch, config: str) -> Iterator[Row]:
-    column = _WHOLE.get(config, "images")
+    column = _WHOLE.get(plain_config(config), "images")
     for row in batch.to_pylist():
         media = row.get(column) or []
         stored = [media] if isinstance(media, dict) else media
@@ -261,7 +263,7 @@ def _rows(batch: pa.RecordBatch, config: str) -> Iterator[Row]:
         held = tuple(one["bytes"] for one in stored)
         yield Row(
             id=row["id"],
-            config=config,  # type: ignore[arg-type]
+            config=plain_config(config),
             split=row["split"],
             views=views,
             media=held + (None,) * (len(views) - len(held)),

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from medloom.schemas.identity import shuffled
-from medloom.schemas.record import Config
 from medloom.schemas.sample import Split
 
 if TYPE_CHECKING:
     from medloom.flows.load import Corpus, Item
 
 
-def torch_iterable(corpus: Corpus, config: Config, split: Split, seed: int | None) -> Any:
+def torch_iterable(corpus: Corpus, config: str, split: Split, seed: int | None) -> Any:
     """An iterable over one config and split; a subclass of torch's IterableDataset where torch is installed."""
     try:
         from torch.utils.data import IterableDataset
@@ -31,7 +30,7 @@ class Records:
     for all; otherwise everybody reads all shards and keeps every n-th row.
     """
 
-    def __init__(self, corpus: Corpus, config: Config, split: Split, seed: int | None) -> None:
+    def __init__(self, corpus: Corpus, config: str, split: Split, seed: int | None) -> None:
         self.corpus, self.config, self.split, self.seed = corpus, config, split, seed
         self.epoch = 0
         self.names = corpus.names(config, split)

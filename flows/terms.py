@@ -22,3 +22,11 @@ def config_names(config: Config) -> tuple[str, ...]:
 def terms_of(config: Config, redistribute: Redistribute) -> Redistribute:
     """What of a row is passed on: where only text may be, a row of text alone is whole."""
     return "bytes" if config == "text" and redistribute == "text" else redistribute
+
+
+def plain_config(name: str) -> Config:
+    """The config behind a name that its rows are published under."""
+    for suffix in SUFFIX.values():
+        if suffix:
+            name = name.removesuffix(suffix)
+    return name  # type: ignore[return-value]

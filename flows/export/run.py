@@ -12,8 +12,8 @@ from pathlib import Path
 
 from medloom.flows.export.form import Form, Options
 from medloom.flows.load import NotACorpus, load
+from medloom.flows.terms import plain_config
 from medloom.schemas.errors import CatalogError
-from medloom.schemas.record import Config
 from medloom.schemas.sample import Split
 
 FORMS = {
@@ -61,7 +61,7 @@ def export(
     dest: Path,
     *,
     revision: str | None = None,
-    configs: Sequence[Config] = (),
+    configs: Sequence[str] = (),
     splits: Sequence[Split] = (),
     model: str | None = None,
     processor: str | None = None,
@@ -78,7 +78,7 @@ def export(
     if model is not None and model not in kind.models:
         raise CatalogError(f"{to} knows no model {model!r}; it knows {', '.join(kind.models) or 'none'}")
     found = load(corpus, revision)
-    wanted = [config for config in found.configs if config in kind.configs and (not configs or config in configs)]
+    wanted = [name for name in found.configs if plain_config(name) in kind.configs and (not configs or name in configs)]
     if not wanted:
         raise NotACorpus(
             f"{found.name} has nothing for {to}, which holds {', '.join(kind.configs)}: "
