@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED = false
 export VLLM_NO_USAGE_STATS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format lock docs dev evidence bench wheel clean
+.PHONY: help quickstart test test-slow lint format lock docs dev evidence bench wheel clean consumers test-consumers
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,10 +24,15 @@ quickstart: $(VENV)/.core  ## build the first corpus into build/quickstart and s
 	$(BIN)/medloom build catalogs/quickstart.yaml --out build/quickstart --resume
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not consumers"
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes: kills at random moments, the whole real catalog
 	$(BIN)/python -m pytest -m slow
+
+consumers: .venv-consumers/.ready  ## set up the loaders that exports are tried with (torch; some minutes)
+
+test-consumers: $(VENV)/.dev .venv-consumers/.ready  ## load exports with ms-swift, TRL and torch
+	$(BIN)/python -m pytest -m consumers
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -76,6 +81,14 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	$(UV) pip install -q --require-hashes -r requirements/dev.txt
 	mkdir -p .typing/medloom
 	for part in __init__.py $(LINKS); do ln -sfn ../../$$part .typing/medloom/$$part; done
+	touch $@
+
+.venv-consumers/.ready: $(VENV)/.tools requirements/consumers.in
+	test -x .venv-consumers/bin/python || $(PYTHON) -m venv .venv-consumers
+	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check -r requirements/consumers.in
+	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check setuptools
+	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv-bench/.ready: $(VENV)/.tools requirements/bench.txt
