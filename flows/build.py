@@ -18,6 +18,7 @@ from medloom.flows.patient_key import patient_key
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import CODECS, Recipe, versions
 from medloom.flows.store import Store, write_whole
+from medloom.flows.tracing import span
 from medloom.flows.unit import Allowance, UnitReport, Work, run_unit, slot_of
 from medloom.flows.workers import Workers
 from medloom.schemas.errors import BuildError
@@ -333,7 +334,8 @@ class Build:
         @contextmanager
         def clock() -> Iterator[None]:
             began = time.monotonic()
-            yield
+            with span(f"medloom {stage}", **{"medloom.corpus": self.catalog.corpus}):
+                yield
             with self._clock:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - began
 

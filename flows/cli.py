@@ -62,6 +62,12 @@ def build(
     source: Sources = None,
     work: Annotated[Path | None, typer.Option(help="Where unfinished work is kept; beside --out by default.")] = None,
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster to join.")] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Serve Ray's dashboard while it builds; needs ray[default].")
+    ] = False,
+    mirror: Annotated[
+        str | None, typer.Option(help="Bring the finished corpus to this fsspec URL too: s3://bucket/corpora/x.")
+    ] = None,
     follows: Annotated[
         Path | None, typer.Option(help="Folder of the version before this one: its rows stay in their shards.")
     ] = None,
@@ -69,7 +75,8 @@ def build(
     """Build the corpus that a catalog describes."""
     from medloom.flows.run import run_build
 
-    run_build(catalog, out, _pairs(source), _workers(workers), resume, fresh, work, ray_address, follows)
+    pairs = _pairs(source)
+    run_build(catalog, out, pairs, _workers(workers), resume, fresh, work, ray_address, follows, dashboard, mirror)
 
 
 @app.command()

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from medloom.flows.object_store import is_url
 from medloom.flows.terms import config_names, plain_config
 from medloom.schemas.errors import MedloomError
 from medloom.schemas.record import CONFIGS, Config, Record
@@ -60,7 +61,8 @@ class Item:
 
 
 def load(path_or_repo: str | Path, revision: str | None = None, *, token: str | None = None) -> Corpus:
-    """Opens a corpus: a folder that `medloom build` left, or a dataset repository of the Hub at `revision`.
+    """Opens a corpus: a folder that `medloom build` left, a dataset repository of the Hub at `revision`, or a URL of
+    fsspec (``s3://bucket/corpora/x``) that a build was mirrored to.
 
     Nothing but the lock is read; shards of a repository are fetched when they are first asked for. `revision` is a tag
     (``v1.2.0``), a branch or a commit; it means nothing for a folder, and naming one is an error. `token` is the Hub's;
@@ -68,6 +70,8 @@ def load(path_or_repo: str | Path, revision: str | None = None, *, token: str | 
 
     Raises NotACorpus where there is no corpus.
     """
+    if is_url(path_or_repo):
+        return Corpus(_stored(str(path_or_repo), revision))
     folder = Path(path_or_repo).expanduser()
     if folder.is_dir():
         if revision is not None:
@@ -76,6 +80,40 @@ def load(path_or_repo: str | Path, revision: str | None = None, *, token: str | 
     if str(path_or_repo).count("/") != 1 or str(path_or_repo).startswith((".", "/", "~")):
         raise NotACorpus(f"{path_or_repo} is not there, and no name of a repository (ORG/NAME) either")
     return Corpus(_Repository(str(path_or_repo), revision, token))
+
+
+class _Place(Protocol):
+    """Where a corpus lies."""
+
+    def file(self, name: str) -> Path:
+        """The file here. Raises NotACorpus where there is none."""
+
+
+def _stored(url: str, revision: str | None) -> _Place:
+    from medloom.flows.object_store import Stored
+
+    if revision is not None:
+        raise NotACorpus(f"{url}: a revision is that of a repository of the Hub")
+    try:
+        return _Told(Stored(url))
+    except FileNotFoundError:
+        raise NotACorpus(f"{url} holds no corpus: was it mirrored by `medloom build --mirror`?") from None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An object store whose missing files are told in our words."""
+
+    store: Any
+
+    def file(self, name: str) -> Path:
+        try:
+            return Path(self.store.file(name))
+        except FileNotFoundError:
+            raise NotACorpus(f"{self.store} holds no {name}") from None
+
+    def __str__(self) -> str:
+        return str(self.store)
 
 
 @dataclass(frozen=True)
@@ -129,7 +167,7 @@ class _Repository:
 class Corpus:
     """A finished corpus. Iterating gives an `Item` for each record; nothing is held but a few rows at a time."""
 
-    def __init__(self, at: _Folder | _Repository) -> None:
+    def __init__(self, at: _Place) -> None:
         self._at = at
 
     def __repr__(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 PLAIN_SECONDS = 5.0
@@ -116,6 +119,45 @@ class LiveProgress(Progress):
         self._rich.console.print(line, highlight=False)
 
 
+class JsonProgress(Progress):
+    """A line of JSON for each event, for machines: time (UTC), event, stage, unit, done, total, seconds."""
+
+    @contextmanager
+    def bar(self, name: str, unit: str, total: int | None = None) -> Iterator[Bar]:
+        bar = Bar(name, unit, total)
+        self._event("begun", bar)
+        try:
+            yield bar
+        except BaseException as error:
+            self._event("failed", bar, error=type(error).__name__)
+            raise
+        self._event("done", bar)
+
+    def advance(self, bar: Bar, by: int = 1) -> None:
+        with self._lock:
+            bar.done += by
+            now = time.monotonic()
+            if now - max(bar.said, bar.started) < PLAIN_SECONDS:
+                return
+            bar.said = now
+        self._event("progress", bar)
+
+    def say(self, line: str) -> None:
+        self._line({"event": "said", "text": line})
+
+    def _event(self, event: str, bar: Bar, **more: str) -> None:
+        seconds = round(time.monotonic() - bar.started, 3)
+        told = {"event": event, "stage": bar.name, "unit": bar.unit, "done": bar.done, "total": bar.total}
+        self._line({**told, "seconds": seconds, **more})
+
+    def _line(self, told: dict[str, Any]) -> None:
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._lock:
+            print(json.dumps({"time": when, **told}, ensure_ascii=False), file=self.stream, flush=True)
+
+
 def progress_for(stream: TextIO) -> Progress:
-    """Live where `stream` is a terminal, plain lines where it is not."""
+    """Live where `stream` is a terminal, plain lines where it is not, JSON where MEDLOOM_LOG=json asks for it."""
+    if os.environ.get("MEDLOOM_LOG") == "json":
+        return JsonProgress(stream)
     return LiveProgress() if stream.isatty() else Progress(stream)

@@ -34,6 +34,8 @@ def run_build(
     work: Path | None = None,
     ray_address: str | None = None,
     follows: Path | None = None,
+    dashboard: bool = False,
+    mirror_to: str | None = None,
 ) -> Build:
     """Checks the catalog, builds the corpus into `out`, prints the summary, and returns the finished build.
 
@@ -41,6 +43,10 @@ def run_build(
     """
     began = time.monotonic()
     resolved = checked(catalog, sources)
+    if mirror_to is not None:
+        from medloom.flows.object_store import filesystem
+
+        filesystem(mirror_to)  # a URL that can't be reached is told before any work
     if follows is not None:
         shards = resolved.catalog.shards.model_copy(update={"follows": str(follows.absolute())})
         resolved = replace(resolved, catalog=resolved.catalog.model_copy(update={"shards": shards}))
@@ -49,7 +55,7 @@ def run_build(
         shutil.rmtree(store.work, ignore_errors=True)
     elif not resume and (store.out.exists() or store.work.exists()):
         raise CatalogError(f"{out} holds an earlier build: --resume goes on with it, --fresh begins again")
-    with store.locked(), Workers(workers, ray_address) as crew, progress_for(sys.stderr) as progress:
+    with store.locked(), Workers(workers, ray_address, dashboard) as crew, progress_for(sys.stderr) as progress:
         from medloom.flows.build import Build
 
         build = Build(resolved, store, crew, progress, began)
@@ -58,6 +64,11 @@ def run_build(
         finally:
             build.close()
     print(summary(build))
+    if mirror_to is not None:
+        from medloom.flows.object_store import mirror
+
+        done = mirror(store.out, mirror_to)
+        print(f"mirror: {done.sent} files sent ({done.bytes:,} bytes), {done.copied} copied there, {done.there} there")
     return build
 
 

@@ -107,11 +107,12 @@ def release(
     workers: int = 0,
 ) -> str | None:
     """Brings the corpus up to date and publishes it as `version` (the catalog's by default). Returns the commit."""
-    from medloom.flows.publish.publish import publish
+    from medloom.flows.publish.publish import publish  # type: ignore[import-not-found,unused-ignore]
 
     _build_for(reasons_to_build(catalog, out, sources), catalog, out, sources, workers)
     logger = get_run_logger()
-    return publish(Path(out), repo, version=version, private=private, say=logger.info)
+    commit: str | None = publish(Path(out), repo, version=version, private=private, say=logger.info)
+    return commit
 
 
 def _build_for(why: list[str], catalog: str, out: str, sources: Sources | None, workers: int) -> bool:

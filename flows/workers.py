@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,12 +22,14 @@ AHEAD = 2
 class Workers:
     """`count` Ray workers (0: this process). Ray starts in the background at once; the first job waits for it.
 
-    `address` joins a running Ray cluster instead of starting one here.
+    `address` joins a running Ray cluster instead of starting one here. `dashboard` serves Ray's dashboard, whose
+    address is printed; it needs ``ray[default]``.
     """
 
-    def __init__(self, count: int, address: str | None = None) -> None:
+    def __init__(self, count: int, address: str | None = None, dashboard: bool = False) -> None:
         self.count = count
         self._address = address
+        self._dashboard = dashboard
         self._starting: Future[None] | None = None
         self._remotes: dict[Any, Any] = {}
         # Linux ends Ray's processes when the thread that started them ends, so the thread stays until the last job.
@@ -51,10 +54,16 @@ class Workers:
 
         import ray
 
-        options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+        options: dict[str, Any] = {
+            "include_dashboard": self._dashboard,
+            "log_to_driver": False,
+            "logging_level": logging.ERROR,
+        }
         if self._address is None:
             options |= {"num_cpus": self.count, "object_store_memory": 128 * 2**20}
-        ray.init(address=self._address, **options)
+        started = ray.init(address=self._address, **options)
+        if self._dashboard:
+            print(f"Ray dashboard: http://{started.dashboard_url}", file=sys.stderr, flush=True)
 
     def ready(self) -> None:
         """Waits until jobs can run. Raises BuildError where Ray does not start."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from medloom.flows.export.pairs import TrlPreference
 from medloom.flows.export.form import Options
+from medloom.flows.export.pairs import TrlPreference
 from medloom.flows.export.run import export
 from medloom.flows.load import Row, load
 
@@ -50,7 +50,7 @@ def test_trl_takes_preferences(small_corpus: Path, tmp_path: Path) -> None:
     from medloom.schemas.record import Rejected
 
     form = TrlPreference(tmp_path, Options())
-    rows = [row for row in load(small_corpus).rows("vqa", "train")][:5]
+    rows = list(load(small_corpus).rows("vqa", "train"))[:5]
     count = 0
     for row in rows:
         wrong = Rejected(text="Something else.", reason="other_finding")
