@@ -115,7 +115,7 @@ def _digests(store: Any, root: str, version: str | None) -> dict[str, str]:
 
 def _own_digests(lock: bytes) -> dict[str, str]:
     told = json.loads(lock)
-    return {name: shard["sha256"] for name, shard in told["shards"].items()} | told["files"]
+    return {**{name: str(shard["sha256"]) for name, shard in told["shards"].items()}, **told["files"]}
 
 
 def _files(corpus: Path) -> Iterator[tuple[Path, str]]:
