@@ -14,10 +14,15 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def inside(root: Path, relative: str) -> Path:
-    """The regular, non-empty file `relative` under `root`.
+    """The file `relative` under `root`; see `safe_path`."""
+    return Path(safe_path(str(root), relative))
+
+
+def safe_path(base: str, relative: str) -> str:
+    """The path of the regular, non-empty file `relative` under the folder `base`.
 
     `relative` has forward slashes. A symbolic link, of the file or of a folder on the way, is followed only where it
-    stays under `root`; `root` itself may be a link.
+    stays under `base`; `base` itself may be a link.
 
     Raises BadInput: ``unsafe_path`` (absolute, ``..``, NUL, backslash, drive letter, link out of the root),
     ``missing_file``, ``not_a_file`` (folder, pipe, device), ``empty_file``.
@@ -28,7 +33,6 @@ def inside(root: Path, relative: str) -> Path:
         raise BadInput("unsafe_path", f"{relative!r} is not a name in UTF-8", relative)
     if ".." in relative and ".." in relative.split("/"):
         raise BadInput("unsafe_path", f"{relative!r} climbs out of its folder", relative)
-    base = str(root)
     full = f"{base}/{relative}"
     folder = full.rpartition("/")[0]
     try:
@@ -47,7 +51,7 @@ def inside(root: Path, relative: str) -> Path:
         raise BadInput("not_a_file", f"{relative!r} is a folder or a device, not a file", relative)
     if not found.st_size:
         raise BadInput("empty_file", f"{relative!r} has no bytes", relative)
-    return Path(full)
+    return full
 
 
 def _is_not_unicode(text: str) -> bool:

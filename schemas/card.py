@@ -157,6 +157,15 @@ class SourceCard(_Part):
                 raise ValueError("`match` needs one group around the patient's id")
         return value
 
+    @cached_property
+    def names_of(self) -> dict[str, tuple[str, ...]]:
+        """The source's names of each concept, in the order of `labels`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, concept in self.labels.items():
+            if concept is not None:
+                found[concept] = (*found.get(concept, ()), name)
+        return found
+
     def patient_of(self, key: str, path: str, row: dict[str, str] | None = None) -> str | None:
         """The source's own patient id of one Sample. Raises BadInput("no_patient") where the rule finds none."""
         if self.patient == "one per case":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -125,14 +126,14 @@ class IdentitySettings(_Part):
     burned_in: Literal["mask", "quarantine", "keep"] = "mask"
     """Text in pixels that may tell who the patient is: blackened, or the picture is refused, or nobody looks."""
 
-    @property
+    @cached_property
     def followed(self) -> tuple[str, ...]:
         """The profile's options that are really followed: `dates` and `burned_in` can switch theirs off."""
         off = {"retain_longitudinal_modified_dates"} if self.dates == "remove" else set()
         off |= {"clean_pixel_data"} if self.burned_in == "keep" else set()
         return tuple(sorted(set(self.options) - off))
 
-    @property
+    @cached_property
     def looks_at_pixels(self) -> bool:
         return "clean_pixel_data" in self.followed
 

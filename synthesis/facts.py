@@ -36,11 +36,9 @@ class Naming:
     def all_of(self, names: Iterable[str]) -> frozenset[str]:
         """The concepts of which every source name is among `names`: only those are judged as a whole."""
         given = set(names)
-        whole: dict[str, bool] = {}
-        for name, concept in self.card.labels.items():
-            if concept is not None:
-                whole[concept] = whole.get(concept, True) and name in given
-        return frozenset(concept for concept, complete in whole.items() if complete)
+        if not given:
+            return frozenset()
+        return frozenset(concept for concept, needed in self.card.names_of.items() if given.issuperset(needed))
 
 
 def stated_labels(sample: Sample, naming: Naming) -> tuple[tuple[Stated, ...], frozenset[str]]:
@@ -59,7 +57,7 @@ def stated_labels(sample: Sample, naming: Naming) -> tuple[tuple[Stated, ...], f
     for name, concept in naming.card.labels.items():
         if concept is not None and name in exhaustive:
             by_concept.setdefault(concept, {}).setdefault(name, ("absent", default_pointer))
-    names_of = _names_by_concept(naming.card)
+    names_of = naming.card.names_of
     stated: list[Stated] = []
     for concept in sorted(by_concept):
         given = by_concept[concept]
@@ -86,14 +84,6 @@ def label_fact(concept: str, polarity: Polarity, pointer: str, name: str) -> Fac
 def region_fact(concept: str, file: str, pointer: str, name: str | None, polarity: Polarity = "present") -> Fact:
     """The evidence of a region, or of there being none."""
     return Fact(concept=concept, predicate="region", polarity=polarity, file=file, pointer=pointer, source_name=name)
-
-
-def _names_by_concept(card: SourceCard) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, concept in card.labels.items():
-        if concept is not None:
-            found.setdefault(concept, []).append(name)
-    return found
 
 
 def _joined(polarities: list[Polarity | None]) -> Polarity | None:

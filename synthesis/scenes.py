@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import msgspec
+
 from medloom.converters.pixels.picture import Prepared
 from medloom.schemas.appearance import Appearance
 from medloom.schemas.errors import BadInput
@@ -105,8 +107,6 @@ def refusal(sample: Sample, bad: BadInput, file: str | None = None, part: bool =
 
 def _acquisition(sample: Sample, origin: Origin) -> Acquisition:
     """The Sample's acquisition; what it leaves open and the card states for all is taken from the card."""
-    import msgspec
-
     known = sample.acquisition
     card = origin.card
     if origin.deidentifier.conceals:  # a code that says nothing to us may say a name to others
@@ -117,24 +117,10 @@ def _acquisition(sample: Sample, origin: Origin) -> Acquisition:
             if value is not None and plain(value) not in {plain(word) for word in words}:
                 known = msgspec.structs.replace(known, **{name: None})
                 origin.deidentifier.found["header", "TEXT"] += 1
-    return msgspec.structs.replace(
-        known, modality=known.modality or card.modality, body_part=known.body_part or card.anatomy
-    )
-
-
-GREY_MODALITIES: frozenset[Modality] = frozenset(("ct", "mr", "xray", "mammography"))
-"""Modalities whose pictures have no colour: one that has is another kind of picture."""
-
-
-def appearance(view: str, prepared: Prepared, stage: Stage) -> Appearance:
-    """What filters want to know of a picture. The colours of a JPEG that passed through are decoded only where there
-    should be none."""
-    colours = prepared.chroma
-    if colours is None and prepared.format == "jpeg" and stage.acquisition.modality in GREY_MODALITIES:
-        from medloom.converters.pixels.raster import chroma_of_jpeg
-
-        colours = chroma_of_jpeg(prepared.data)
-    return Appearance(id=view, thumb=prepared.thumb or None, chroma=colours)
+    modality, body_part = known.modality or card.modality, known.body_part or card.anatomy
+    if (modality, body_part) == (known.modality, known.body_part):
+        return known
+    return msgspec.structs.replace(known, modality=modality, body_part=body_part)
 
 
 def view_of(
@@ -152,7 +138,7 @@ def view_of(
     stats = prepared.stats
     where = (derivation.plane, derivation.slice_index, derivation.frame, derivation.montage, derivation.crop)
     name = digest("view", source, sample, media.key, *where)
-    stage.looks[name] = appearance(name, prepared, stage)
+    stage.looks[name] = Appearance(id=name, thumb=prepared.thumb or None, chroma=prepared.chroma)
     return View(
         id=name,
         source=source,

@@ -39,6 +39,7 @@ class Deidentifier:
     def __post_init__(self) -> None:
         self.alias = Alias(self.card, self.key)
         self._secret: Secrets = ()  # of the Sample at work
+        self._followed = frozenset(self.settings.followed)
 
     @property
     def conceals(self) -> bool:
@@ -47,6 +48,10 @@ class Deidentifier:
 
     def sample(self, sample: Sample) -> Sample:
         """The Sample without identifiers. Patient and study stay: nothing but their digests is ever written."""
+        if not (self.conceals or sample.visit or sample.texts or sample.questions or sample.notes):
+            self._secret = ()
+            known = self._acquisition(sample.acquisition)
+            return sample if known is sample.acquisition else msgspec.structs.replace(sample, acquisition=known)
         secrets = self._secret = self._secrets(sample) if self.conceals else ()
         rest = {
             "key": self._key(sample.key, secrets),
@@ -179,7 +184,7 @@ class Deidentifier:
         if scrub(key).kinds:
             self.found["visit", "DATE"] += 1
             key = self.alias.name(key)
-        kept = "retain_longitudinal_modified_dates" in self.settings.followed
+        kept = "retain_longitudinal_modified_dates" in self._followed
         return Visit(key=key, day=visit.day if kept else None)
 
     def _acquisition(self, known: Acquisition) -> Acquisition:
@@ -190,8 +195,9 @@ class Deidentifier:
             if value is not None and scrub(value).kinds:
                 self.found["header", "TEXT"] += 1
                 new[name] = None
-        if "retain_patient_characteristics" not in self.settings.followed:
-            new |= {"sex": None, "age_years": None}
+        if "retain_patient_characteristics" not in self._followed:
+            if known.sex is not None or known.age_years is not None:
+                new |= {"sex": None, "age_years": None}
         elif known.age_years is not None and known.age_years >= AGE_CAP:
             if known.age_years > AGE_CAP:
                 self.found["header", "AGE"] += 1

@@ -14,13 +14,14 @@ from medloom.converters.pixels.encode import encode_jpeg, encode_png
 from medloom.converters.pixels.header import MAX_PIXELS, RasterInfo, probe
 from medloom.converters.pixels.phash import phash
 from medloom.converters.pixels.raster import (
-    decode_grey_reduced,
     decode_jpeg,
     decode_samples,
     flatten,
     opaque,
     reduce_grey,
+    reduced_jpeg,
     reduction,
+    to_grey,
     upright,
 )
 from medloom.converters.pixels.resize import resize
@@ -71,7 +72,7 @@ class Prepared(msgspec.Struct, frozen=True):
     the format that was written where pixels changed. `width` and `height` are stored, `native_width` and
     `native_height` upright before resizing; `scale_x`, `scale_y` are stored pixels per native pixel. `phash` is
     unsigned. `window` is set where a 16-bit picture was reduced to 8 bits. `thumb` and `chroma` are those of
-    `medloom.schemas.appearance.Appearance`; of a colour JPEG that passes through `chroma` is None.
+    `medloom.schemas.appearance.Appearance`.
     """
 
     data: bytes
@@ -91,7 +92,7 @@ class Prepared(msgspec.Struct, frozen=True):
     stats: PictureStats
     colour: bool
     thumb: bytes = b""
-    chroma: float | None = None
+    chroma: float = 0.0
     exif_orientation: int = 1
     window: Window | None = None
 
@@ -115,8 +116,7 @@ def prepare(
     same = target == (width, height)
     if info.format == "jpeg" and info.web:
         if same and info.exif_orientation == 1:
-            grey = decode_grey_reduced(data, info, HASH_SIDE)
-            return _pass(data, source_sha256, info, grey, None if info.channels > 1 else 0.0)
+            return _pass(data, source_sha256, info, reduced_jpeg(data, info, HASH_SIDE))
         colours = "RGB" if info.channels == 3 else "GRAY"
         array: NDArray[Any] = decode_jpeg(data, info, colours, _jpeg_factor(info, min(target), same))
         array = array if info.channels == 3 else array[..., 0]
@@ -124,7 +124,7 @@ def prepare(
         samples = decode_samples(data, info)
         array = flatten(samples)
         if info.web and same and info.exif_orientation == 1 and info.frames == 1 and opaque(samples):
-            return _pass(data, source_sha256, info, reduce_grey(array, HASH_SIDE), chroma(array))
+            return _pass(data, source_sha256, info, array)
     array = upright(array, info.exif_orientation)
     if array.dtype != np.uint8:
         window = window or Window(*percentile_window(array), how="percentile", function="LINEAR_EXACT")
@@ -165,9 +165,9 @@ def _jpeg_factor(info: RasterInfo, short_side: int, same: bool) -> int:
     return factor
 
 
-def _pass(
-    data: bytes, source_sha256: str, info: RasterInfo, grey: NDArray[np.uint8], colours: float | None
-) -> Prepared:
+def _pass(data: bytes, source_sha256: str, info: RasterInfo, shown: NDArray[Any]) -> Prepared:
+    """Of bytes that stay as they are; `shown` are their pixels, which may be reduced."""
+    grey = to_grey(shown) if info.format == "jpeg" else reduce_grey(shown, HASH_SIDE)
     stored = strip_metadata(data, info)
     stripped = stored is not data
     return Prepared(
@@ -175,7 +175,7 @@ def _pass(
         reencoded=None, width=info.width, height=info.height, native_width=info.width, native_height=info.height,
         scale_x=1.0, scale_y=1.0, sha256=hashlib.sha256(stored).hexdigest() if stripped else source_sha256,
         source_sha256=source_sha256, phash=phash(grey), stats=statistics(grey), colour=info.channels > 2,
-        thumb=thumbnail(grey), chroma=colours,
+        thumb=thumbnail(grey), chroma=chroma(shown),
     )  # fmt: skip
 
 
