@@ -73,7 +73,7 @@ $(VENV)/.tools: requirements/tools.txt
 	touch $@
 
 $(VENV)/.core: $(VENV)/.tools requirements/core.txt pyproject.toml
-	$(UV) pip install -q --require-hashes -r requirements/core.txt
+	$(UV) pip install -q --compile-bytecode --require-hashes -r requirements/core.txt
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -93,5 +93,5 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 
 .venv-bench/.ready: $(VENV)/.tools requirements/bench.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	$(UV) pip install -q --python .venv-bench/bin/python --require-hashes -r requirements/bench.txt
+	$(UV) pip install -q --compile-bytecode --python .venv-bench/bin/python --require-hashes -r requirements/bench.txt
 	touch $@

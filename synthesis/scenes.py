@@ -11,7 +11,7 @@ from medloom.converters.pixels.picture import Prepared
 from medloom.schemas.appearance import Appearance
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
-from medloom.schemas.sample import Acquisition, Media, Modality, Refusal, Sample
+from medloom.schemas.sample import Acquisition, Media, Refusal, Sample
 from medloom.schemas.view import Derivation, Plane, View
 from medloom.synthesis.facts import Naming, stated_labels
 from medloom.synthesis.origin import Origin

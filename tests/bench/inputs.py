@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import decoded_inputs
 import numpy as np
 import simplejpeg
 from isal import igzip
@@ -30,7 +31,7 @@ Pixels = NDArray[np.uint8]
 
 
 def make(root: Path, kind: str, count: int, processes: int = 2) -> Path:
-    """The folder of `count` inputs of a kind (``jpeg``, ``masks`` or ``volumes``); made where it isn't whole."""
+    """The folder of `count` inputs of a kind, a key of `KINDS`; made where it isn't whole."""
     folder = root / f"{kind}-{count}"
     stamp = folder / "made.json"
     wanted = {"version": VERSION, "kind": kind, "count": count}
@@ -38,16 +39,20 @@ def make(root: Path, kind: str, count: int, processes: int = 2) -> Path:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    jobs = [(kind, str(folder), first, min(count, first + 100)) for first in range(0, count, 100)]
+    step = 100 if kind in ("jpeg", "masks") else 1
+    jobs = [(kind, str(folder), first, min(count, first + step)) for first in range(0, count, step)]
     with multiprocessing.Pool(processes) as pool:
         pool.starmap(_make_some, jobs)
+    if kind == "video":
+        rows = [f"images/{number:04d}.mp4,{CLASSES[number % len(CLASSES)]}\n" for number in range(count)]
+        (folder / "clips.csv").write_text("file,finding\n" + "".join(rows))
     stamp.write_text(json.dumps(wanted))
     return folder
 
 
 def _make_some(kind: str, folder: str, first: int, behind: int) -> None:
     cv2.setNumThreads(1)
-    write: Callable[[Path, int], None] = {"jpeg": _jpeg, "masks": _png_with_mask, "volumes": _volume}[kind]
+    write = KINDS[kind]
     for number in range(first, behind):
         write(Path(folder), number)
 
@@ -154,3 +159,13 @@ def _write_nifti(path: Path, array: NDArray[Any], datatype: int) -> None:
     header[344:348] = b"n+1\0"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(igzip.compress(bytes(header) + array.tobytes(order="F"), 2, mtime=0))
+
+
+KINDS: dict[str, Callable[[Path, int], None]] = {
+    "jpeg": _jpeg,
+    "masks": _png_with_mask,
+    "volumes": _volume,
+    "dicom": lambda folder, number: decoded_inputs.series(folder, number, False),
+    "dicom_j2k": lambda folder, number: decoded_inputs.series(folder, number, True),
+    "video": lambda folder, number: decoded_inputs.clip(folder, number, _canvas(number % 8, 2048, 2.0)),
+}

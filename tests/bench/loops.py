@@ -1,6 +1,6 @@
 """Plain loops: the least work that gives the same pictures, hashes and boxes, with the same codecs as medloom.
 
-    python loops.py jpeg|masks|volumes FOLDER OUT --processes N
+    python loops.py jpeg|masks|volumes|dicom|dicom_j2k|video FOLDER OUT --processes N [--bare]
 
 No labels are checked, nothing is refused, resumed, filtered, split or documented; a torn file or a kill in the middle
 goes unseen. Prints one JSON line.
@@ -18,33 +18,22 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
+import decoded_loops
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
 from isal import isal_zlib
+from row import Row, levels, phash, png, reduced, row
 
 ROWS = 600
 SHORT_SIDE = 512
 QUALITY = 90
 PER_VOLUME = 4
 WINDOW = (40.0, 400.0)
-_BASIS = np.rint(2**15 * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(32) + 1) / 64))
-_BASIS_T = np.ascontiguousarray(_BASIS.T)
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-Row = dict[str, Any]
-
-
-def phash(grey: np.ndarray) -> str:
-    """The DCT hash of a reduced grey picture."""
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64)
-    low = (_BASIS @ small @ _BASIS_T).ravel()
-    ordered = np.sort(low)
-    return np.packbits(low > (ordered[31] + ordered[32]) / 2).tobytes().hex()
 
 
 def jpegs(root: Path, files: list[str]) -> Iterator[Row]:
@@ -55,7 +44,7 @@ def jpegs(root: Path, files: list[str]) -> Iterator[Row]:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
         grey = simplejpeg.decode_jpeg(data, "GRAY", min_factor=8, min_height=-(-height // 8), min_width=-(-width // 8))
         label = file.split("/", 1)[0]
-        yield _row(file, data, sha256, phash(grey[..., 0]), width, height, label=label)
+        yield row(file, data, sha256, phash(grey[..., 0]), width, height, label=label)
 
 
 def masks(root: Path, files: list[str]) -> Iterator[Row]:
@@ -71,7 +60,7 @@ def masks(root: Path, files: list[str]) -> Iterator[Row]:
         small = cv2.resize(array, size, interpolation=cv2.INTER_LINEAR)
         data = simplejpeg.encode_jpeg(small, QUALITY, "RGB", "444", fastdct=False)
         boxes = _boxes(mask, size)
-        yield _row(file, data, hashlib.sha256(data).hexdigest(), phash(_reduced(small)), *size, boxes, sources)
+        yield row(file, data, hashlib.sha256(data).hexdigest(), phash(reduced(small)), *size, boxes, sources)
 
 
 def volumes(root: Path, files: list[str]) -> Iterator[Row]:
@@ -82,40 +71,13 @@ def volumes(root: Path, files: list[str]) -> Iterator[Row]:
         values, labels = _inflated(source), _inflated(drawn)
         for index in _chosen(labels):
             picture = np.ascontiguousarray(_shown(values, index))
-            low, span = WINDOW[0] - 0.5 - (WINDOW[1] - 1) / 2, WINDOW[1] - 1
-            levels = np.rint(np.clip((picture - low) * (255.0 / span), 0, 255)).astype(np.uint8)
-            data = _png(levels)
+            shown = levels(picture, *WINDOW)
+            data = png(shown)
             cut = _shown(labels, index)
             boxes = [box for value in np.unique(cut)[1:] for box in _boxes((cut == value).view(np.uint8))]
-            height, width = levels.shape
+            height, width = shown.shape
             digest = hashlib.sha256(data).hexdigest()
-            yield _row(f"{file}#{index}", data, digest, phash(_reduced(levels)), width, height, boxes, sources)
-
-
-def _row(
-    file: str,
-    data: bytes,
-    sha256: str,
-    hashed: str,
-    width: int,
-    height: int,
-    boxes: list[list[float]] | None = None,
-    sources: tuple[str, ...] = (),
-    label: str = "",
-) -> Row:
-    return {
-        "id": file, "image": {"bytes": data, "path": file}, "label": label, "sha256": sha256, "phash": hashed,
-        "width": width, "height": height, "boxes": boxes or [], "sources": sources,
-    }  # fmt: skip
-
-
-def _reduced(array: np.ndarray) -> np.ndarray:
-    """Grey, area-averaged by the largest whole factor that leaves 64 pixels."""
-    height, width = array.shape[:2]
-    factor = min(height, width) // 64
-    small = cv2.resize(array[: height // factor * factor, : width // factor * factor],
-                       (width // factor, height // factor), interpolation=cv2.INTER_AREA)  # fmt: skip
-    return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+            yield row(f"{file}#{index}", data, digest, phash(reduced(shown)), width, height, boxes, sources)
 
 
 def _boxes(mask: np.ndarray, size: tuple[int, int] | None = None) -> list[list[float]]:
@@ -193,25 +155,16 @@ def _shown(volume: np.ndarray, index: int) -> np.ndarray:
     return volume[::-1, ::-1, index].T
 
 
-def _png(array: np.ndarray) -> bytes:
-    height, width = array.shape
-    rows = np.empty((height, width + 1), np.uint8)
-    rows[:, 0] = 2
-    rows[0, 1:] = array[0]
-    np.subtract(array[1:], array[:-1], out=rows[1:, 1:])
-    parts = [b"\x89PNG\r\n\x1a\n"]
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    for kind, payload in ((b"IHDR", header), (b"IDAT", isal_zlib.compress(rows, 1)), (b"IEND", b"")):
-        check = isal_zlib.crc32(payload, isal_zlib.crc32(kind))
-        parts += [struct.pack(">I", len(payload)), kind, payload, struct.pack(">I", check)]
-    return b"".join(parts)
-
-
 JOBS: dict[str, tuple[Callable[[Path, list[str]], Iterator[Row]], str]] = {
     "jpeg": (jpegs, ".jpg"),
     "masks": (masks, ".png"),
     "volumes": (volumes, ".nii.gz"),
+    "dicom": (decoded_loops.series, "/"),
+    "dicom_j2k": (decoded_loops.series, "/"),
+    "video": (decoded_loops.clips, ".mp4"),
 }
+BARE = {"dicom": decoded_loops.bare_series, "dicom_j2k": decoded_loops.bare_series, "video": decoded_loops.bare_clips}
+"""The decoder alone: every slice or frame of the same files, and nothing done with them."""
 _BOX = pa.list_(pa.list_(pa.float64()))
 SCHEMA = pa.schema(
     [("id", pa.string()), ("image", _PICTURE), ("label", pa.string()), ("sha256", pa.string()), ("phash", pa.string()),
@@ -223,6 +176,8 @@ def listed(kind: str, root: Path) -> list[str]:
     """The files to read, below `root`, in order."""
     start = root if kind == "jpeg" else root / "images"
     suffix = JOBS[kind][1]
+    if suffix == "/":  # a folder each
+        return sorted(f"images/{entry.name}" for entry in os.scandir(start))
     found = (os.path.join(folder, name) for folder, _, names in os.walk(start) for name in names)
     return sorted(os.path.relpath(path, root) for path in found if path.endswith(suffix))
 
@@ -250,7 +205,7 @@ LEAVES = _leaves()
 def run(kind: str, root: Path, out: Path, processes: int = 1) -> int:
     """All shards; returns the number of pictures."""
     files = listed(kind, root)
-    rows = ROWS if kind != "volumes" else max(1, min(ROWS // PER_VOLUME, len(files) // processes))
+    rows = ROWS if kind in ("jpeg", "masks") else max(1, min(ROWS // PER_VOLUME, len(files) // processes))
     out.mkdir(parents=True)
     jobs = [
         (kind, root, files[first : first + rows], out / f"{first:07d}.parquet") for first in range(0, len(files), rows)
@@ -267,10 +222,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--bare", action="store_true", help="only decode")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     began, used = time.perf_counter(), cpu_seconds()
-    pictures = run(asked.kind, asked.folder, asked.out, asked.processes)
+    if asked.bare:
+        pictures = BARE[asked.kind](asked.folder, listed(asked.kind, asked.folder))
+    else:
+        pictures = run(asked.kind, asked.folder, asked.out, asked.processes)
     print(json.dumps({"pictures": pictures, "seconds": time.perf_counter() - began, "cpu": cpu_seconds() - used}))
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SAMPLE_SECONDS = 0.5
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+TIMEOUT_S = 1500
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
@@ -20,10 +21,11 @@ class Failed(Exception):
 
 
 def run(command: list[str], one_core: bool = False, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """What the command printed as its last line of JSON, with `wall` (whole process) and `peak_mb`.
+    """What the command printed as its last line of JSON, with `wall` (whole process), `tree_cpu` and `peak_mb`.
 
-    `peak_mb` is the largest sum, over the process and its descendants, of private memory plus each one's share of
-    what they share (PSS), sampled twice a second. `one_core` keeps all threads of it on one core.
+    `tree_cpu` are the processor seconds, user and system, of the process and its descendants, also of those that no
+    one waits for, as last seen. `peak_mb` is the largest sum, over the same processes, of private memory plus each
+    one's share of what they share (PSS), sampled twice a second. `one_core` keeps all threads of it on one core.
     """
     prefix = ["taskset", "-c", str(max(os.sched_getaffinity(0)))] if one_core else []
     began = time.perf_counter()
@@ -32,13 +34,19 @@ def run(command: list[str], one_core: bool = False, environment: dict[str, str] 
     )
     sampler = _Sampler(process.pid)
     sampler.start()
-    out, errors = process.communicate()
+    try:
+        out, errors = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        sampler.stop()
+        raise Failed(f"{' '.join(command)} took more than {TIMEOUT_S} s") from None
     wall = time.perf_counter() - began
     sampler.stop()
     if process.returncode:
         raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{errors[-3000:]}")
     found = json.loads(out.strip().splitlines()[-1])
-    return {**found, "wall": wall, "peak_mb": sampler.peak / 2**20}
+    return {**found, "wall": wall, "tree_cpu": sum(sampler.cpu.values()), "peak_mb": sampler.peak / 2**20}
 
 
 class _Sampler(threading.Thread):
@@ -46,11 +54,14 @@ class _Sampler(threading.Thread):
         super().__init__(daemon=True)
         self.root = root
         self.peak = 0
+        self.cpu: dict[int, float] = {}
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in _family(self.root)))
+            family = _family(self.root)
+            self.cpu.update((pid, used) for pid in family if (used := _cpu(pid)))
+            self.peak = max(self.peak, sum(_pss(pid) for pid in family))
 
     def stop(self) -> None:
         self._over.set()
@@ -74,6 +85,15 @@ def _family(root: int) -> list[int]:
     return found
 
 
+def _cpu(pid: int) -> float:
+    """Seconds of a process itself."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 def _pss(pid: int) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -94,11 +114,10 @@ def warm(folder: Path) -> None:
                     pass
 
 
-def environment(python: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Bytecode is kept, as for every user; threads are as the libraries choose."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    cache = Path("build/bench-pycache", Path(python).absolute().parts[-3]).absolute()
-    return kept | {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONHASHSEED": "0"}
+    return kept | {"PYTHONHASHSEED": "0"}
 
 
 def machine() -> dict[str, Any]:
