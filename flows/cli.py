@@ -22,6 +22,9 @@ app = typer.Typer(
 EXIT_FAILED, EXIT_WRONG, EXIT_STOPPED = 1, 2, 130
 
 CatalogFile = Annotated[Path, typer.Argument(help="The catalog, a YAML file.", show_default=False)]
+Answers = Annotated[
+    Path | None, typer.Option("--answers", help="The file of answers that engines gave; .medloom-answers by default.")
+]
 Sources = Annotated[
     list[str] | None, typer.Option("--source", metavar="NAME=PATH", help="Where a source lies; wins over the catalog.")
 ]
@@ -71,12 +74,15 @@ def build(
     follows: Annotated[
         Path | None, typer.Option(help="Folder of the version before this one: its rows stay in their shards.")
     ] = None,
+    answers: Answers = None,
 ) -> None:
     """Build the corpus that a catalog describes."""
     from medloom.flows.run import run_build
 
-    pairs = _pairs(source)
-    run_build(catalog, out, pairs, _workers(workers), resume, fresh, work, ray_address, follows, dashboard, mirror)
+    run_build(
+        catalog, out, _pairs(source), _workers(workers), resume, fresh, work, ray_address, follows, dashboard, mirror,
+        answers,
+    )  # fmt: skip
 
 
 @app.command()
@@ -92,11 +98,13 @@ def check(catalog: CatalogFile, source: Sources = None) -> None:
 
 
 @app.command()
-def plan(catalog: CatalogFile, out: Out, source: Sources = None, work: Path | None = None) -> None:
-    """Say what a build would do and redo, and why."""
+def plan(
+    catalog: CatalogFile, out: Out, source: Sources = None, work: Path | None = None, answers: Answers = None
+) -> None:
+    """Say what a build would do and redo, and why; and what an engine would be asked, and at what price."""
     from medloom.flows.plan import plan_build, render_plan
 
-    print(render_plan(plan_build(catalog, out, _pairs(source), work)))
+    print(render_plan(*plan_build(catalog, out, _pairs(source), work, answers)))
 
 
 @app.command("filter")
@@ -252,6 +260,30 @@ def diff(
     from medloom.flows.publish.versions import render_diff
 
     print(render_diff(compare(open_edition(before), open_edition(after))))
+
+
+cache = typer.Typer(no_args_is_help=True, help="Look at answers that engines gave, or merge those of several machines.")
+app.add_typer(cache, name="cache")
+AnswerFile = Annotated[Path, typer.Argument(help="A file of answers.", show_default=False)]
+
+
+@cache.command("merge")
+def cache_merge(
+    into: AnswerFile,
+    others: Annotated[list[Path], typer.Argument(help="The files whose answers are added.", show_default=False)],
+) -> None:
+    """Add the answers of other machines to a file: no request that one of them made is made again."""
+    from medloom.flows.answers import merge_answers
+
+    print(merge_answers(into, others))
+
+
+@cache.command("show")
+def cache_show(file: AnswerFile) -> None:
+    """Say how many answers of which model a file holds."""
+    from medloom.flows.answers import show_answers
+
+    print(show_answers(file))
 
 
 new = typer.Typer(no_args_is_help=True, help="Write the beginning of a source card or a plugin.")

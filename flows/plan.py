@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from medloom.flows.build import Build
+from medloom.flows.forecast import Forecast, forecast, render_forecast
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import Recipe
 from medloom.flows.run import checked
@@ -28,13 +29,17 @@ class SourcePlan(msgspec.Struct, frozen=True, kw_only=True):
     why: tuple[str, ...]
 
 
-def plan_build(catalog: Path, out: Path, sources: dict[str, str], work: Path | None = None) -> list[SourcePlan]:
-    """The plan of every source. Lists the sources, which is cheap, and writes nothing into `out`."""
+def plan_build(
+    catalog: Path, out: Path, sources: dict[str, str], work: Path | None = None, answers: Path | None = None
+) -> tuple[list[SourcePlan], Forecast | None]:
+    """The plan of every source, and what an engine would be asked. Lists the sources, which is cheap, and writes
+    nothing into `out`."""
     resolved = checked(catalog, sources)
-    store = Store.beside(out, work)
+    store = Store.beside(out, work, answers)
     with store.locked(), Workers(0) as here:
         build = Build(resolved, store, here, Progress(sys.stderr), time.monotonic())
-        return [plan_source(build, name) for name in build.sources]
+        plans = [plan_source(build, name) for name in build.sources]
+        return plans, forecast(build)
 
 
 def plan_source(build: Build, name: str) -> SourcePlan:
@@ -83,12 +88,14 @@ def _why(store: Store, recipe: Recipe) -> str:
     return f"changed since the last build: {', '.join(inner)}"
 
 
-def render_plan(plans: list[SourcePlan]) -> str:
-    """One line for each source, and the reasons below it."""
+def render_plan(plans: list[SourcePlan], engine: Forecast | None = None) -> str:
+    """One line for each source, and the reasons below it; then what an engine would be asked."""
     lines = []
     for plan in plans:
         todo = plan.units - plan.done
         what = "nothing to do" if not todo else f"{todo} of {plan.units} units to do"
         lines.append(f"{plan.source}: {plan.samples:,} samples, {plan.refused:,} refused at listing; {what}")
         lines += [f"  {reason}" for reason in plan.why]
+    if engine is not None:
+        lines += render_forecast(engine)
     return "\n".join(lines)

@@ -36,6 +36,7 @@ def run_build(
     follows: Path | None = None,
     dashboard: bool = False,
     mirror_to: str | None = None,
+    answers: Path | None = None,
 ) -> Build:
     """Checks the catalog, builds the corpus into `out`, prints the summary, and returns the finished build.
 
@@ -50,7 +51,7 @@ def run_build(
     if follows is not None:
         shards = resolved.catalog.shards.model_copy(update={"follows": str(follows.absolute())})
         resolved = replace(resolved, catalog=resolved.catalog.model_copy(update={"shards": shards}))
-    store = Store.beside(out, work)
+    store = Store.beside(out, work, answers)
     if fresh:
         shutil.rmtree(store.work, ignore_errors=True)
     elif not resume and (store.out.exists() or store.work.exists()):

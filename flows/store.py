@@ -26,12 +26,18 @@ class Store:
 
     out: Path
     work: Path
+    answers_file: Path | None = None
 
     @classmethod
-    def beside(cls, out: Path, work: Path | None = None) -> Store:
-        """The store of the build that leaves `out`; its work is `work`, or ``.NAME.work`` next to it."""
+    def beside(cls, out: Path, work: Path | None = None, answers: Path | None = None) -> Store:
+        """The store of the build that leaves `out`; its work is `work`, or ``.NAME.work`` next to it. `answers` is the
+        file of what engines have answered, where it is another than `Store.answers` says."""
         out = out.absolute()
-        return cls(out=out, work=(work or out.parent / f".{out.name}.work").absolute())
+        return cls(
+            out=out,
+            work=(work or out.parent / f".{out.name}.work").absolute(),
+            answers_file=answers and answers.absolute(),
+        )
 
     def samples(self, source: str) -> Path:
         return self.work / "samples" / source
@@ -46,7 +52,7 @@ class Store:
     @property
     def answers(self) -> Path:
         """What engines have answered, for all corpora that are built beside this one: ``--fresh`` spares it."""
-        return self.work.parent / ".medloom-answers" / "answers.sqlite"
+        return self.answers_file or self.work.parent / ".medloom-answers" / "answers.sqlite"
 
     @property
     def shards(self) -> Path:

@@ -16,8 +16,8 @@ from medloom.flows.shards import Unit, UnitPlace, open_unit
 from medloom.flows.tell import Telling, Told, Voice, Wanted, tell_unit
 from medloom.schemas.errors import BuildError
 from medloom.synthesis.engines.cache import AnswerCache
-from medloom.synthesis.engines.desk import Desk, identities, in_order
-from medloom.synthesis.engines.engine import Pictures
+from medloom.synthesis.engines.desk import Desk, identities, in_order, uses
+from medloom.synthesis.engines.engine import Pictures, load_engine
 from medloom.synthesis.engines.request import Answer
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class Conversation:
         return self
 
     async def _open(self) -> Desk:
+        starting = any(load_engine(use.engine).starts_servers for use in uses(self.synthesis).values())
+        if starting and self.workers.count:
+            await asyncio.to_thread(self.workers.ready)
         desk = Desk(self.synthesis, self.cache, self._heard)
         self.desk = await desk.__aenter__()
         self._bar = self._stack.enter_context(self._progress.bar("engine: answers", "tokens"))
@@ -165,6 +168,7 @@ def pictures_of(job: Telling, root: Path) -> Pictures:
 
 def voice_of(build: Build) -> Voice:
     """What the catalog's writers say and hear with. Raises PromptError where a prompt is wrong."""
+    from medloom.synthesis.judge import PROMPT as JUDGE
     from medloom.synthesis.prompt import load_prompts
     from medloom.synthesis.registry import load_task
     from medloom.synthesis.writer import Writer
@@ -174,6 +178,8 @@ def voice_of(build: Build) -> Voice:
     book = load_prompts(tuple(Path(folder) for folder in folders))
     writers = [(spec, load_task(spec[0], spec[2])) for spec in build.tasks]
     used = {prompt for _, task in writers if isinstance(task, Writer) for prompt in task.prompts}
+    if synthesis.judge is not None:
+        used.add(JUDGE)
     return Voice(
         writers=tuple(spec for spec, task in writers if isinstance(task, Writer)),
         prompts=folders,

@@ -148,7 +148,10 @@ class _Story:
 def _story(job: Telling) -> _Story | Wanted:
     from medloom.synthesis.writer import ROUNDS, Exchange
 
-    writers = {name: _writer(name, version, msgspec.json.encode(params)) for name, version, params in job.voice.writers}
+    judged = "judge" in job.voice.ears
+    writers = {
+        name: _writer(name, version, msgspec.json.encode(params), judged) for name, version, params in job.voice.writers
+    }
     prompts = prompt_book(job.voice.prompts, tuple(sorted(job.voice.stamps.items())))
     choice = SamplingChoice.model_validate(job.voice.sampling)
     story = _Story()
@@ -159,11 +162,11 @@ def _story(job: Telling) -> _Story | Wanted:
         story.past.append((brief, writers[brief.task], []))
     alive = story.past
     with AnswerCache(Path(job.cache)) as cache:
-        for _ in range(ROUNDS + 1):
+        for _ in range(ROUNDS + 1 + judged):
             asked = []
             for entry in alive:
                 brief, writer, past = entry
-                requests = [drawn(one, choice) for one in writer.requests(brief, prompts, past)]
+                requests = [_drawn(one, choice) for one in writer.requests(brief, prompts, past)]
                 if requests:
                     asked.append((entry, [(one.key(*job.voice.ears[one.to]), one) for one in requests]))
             if not asked:
@@ -297,14 +300,20 @@ def read_briefs(folder: Path) -> list[Brief]:
 
 
 @cache
-def _writer(name: str, version: str, params: bytes) -> Writer:
+def _writer(name: str, version: str, params: bytes, judged: bool) -> Writer:
+    from medloom.synthesis.judge import JudgedWriter
     from medloom.synthesis.registry import load_task
     from medloom.synthesis.writer import Writer
 
     found = load_task(name, msgspec.json.decode(params))
     if not isinstance(found, Writer) or found.version != version:
         raise MedloomError(f"the task {name!r} here is not the one of the build (version {version})")
-    return found
+    return JudgedWriter(found) if judged else found
+
+
+def _drawn(request: Request, choice: SamplingChoice) -> Request:
+    """The catalog says how the writer's answers are drawn; the judge's as its prompt has it."""
+    return drawn(request, choice) if request.to == "writer" else request
 
 
 @cache

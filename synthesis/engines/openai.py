@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -58,10 +60,11 @@ class OpenAI(Engine):
         import aiohttp
 
         headers = {"Content-Type": "application/json"}
-        if self.use.key_env is not None:
+        if self.use.key_env is not None and not self.starts_servers:
             self._key = os.environ.get(self.use.key_env, "").strip()
             if not self._key:
                 raise EngineDown(f"{self.use.key_env} (synthesis.key_env) is not set: export the engine's key in it")
+        if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=75),
@@ -117,11 +120,14 @@ class OpenAI(Engine):
         import aiohttp
 
         assert self._session is not None
-        url = f"{self.base_url}/chat/completions"
         try:
-            async with self._session.post(url, data=body, allow_redirects=False) as reply:
-                data = await _at_most(reply.content, most)
-                status, headers = reply.status, reply.headers
+            with self._address() as base_url:
+                if base_url is None:
+                    raise _Again("server_gone", blame=False)
+                url = f"{base_url}/chat/completions"
+                async with self._session.post(url, data=body, allow_redirects=False) as reply:
+                    data = await _at_most(reply.content, most)
+                    status, headers = reply.status, reply.headers
         except (TimeoutError, aiohttp.ClientPayloadError) as error:
             # the server had the request, and gave half an answer or none: it may be the request that it chokes on
             raise _Again("timed_out" if isinstance(error, TimeoutError) else "half_an_answer", blame=True) from None
@@ -152,6 +158,11 @@ class OpenAI(Engine):
             return Answer(key=key, text="", finish="failed", reason=_why_rejected(said))
         raise _Again("server_error", blame=True, wait=asked_to_wait(headers))
 
+    @contextmanager
+    def _address(self) -> Iterator[str | None]:
+        """Where the next try goes, while it lasts; None where there is nobody now."""
+        yield self.base_url
+
     def _body(self, request: Request, pictures: Pictures | None) -> bytes:
         assert self.use.model is not None
         shown = {
@@ -172,10 +183,11 @@ class OpenAI(Engine):
 
         assert self._session is not None
         try:
-            async with self._session.get(
-                f"{self.base_url}/models", allow_redirects=False, timeout=aiohttp.ClientTimeout(total=10)
-            ) as reply:
-                return reply.status == 200
+            with self._address() as base_url:
+                async with self._session.get(
+                    f"{base_url}/models", allow_redirects=False, timeout=aiohttp.ClientTimeout(total=10)
+                ) as reply:
+                    return reply.status == 200
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
 

@@ -19,9 +19,11 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from medloom.flows.answers import merge_answers, show_answers
 from medloom.flows.cards import find_card
 from medloom.flows.check import check, render_problems
 from medloom.flows.collect import collect
+from medloom.flows.plan import plan_build, render_plan
 from medloom.flows.run import run_build
 from medloom.flows.synthesize import tellings
 from medloom.flows.tell import Told, read_briefs, tell_unit
@@ -346,3 +348,30 @@ def test_a_writer_needs_an_engine(desk: Desk) -> None:
     path = desk.catalog()
     path.write_text(path.read_text().replace("engine: openai", "engine: none"))
     assert "error: the task 'test.asks' needs an engine, and the catalog names none" in render_problems(check(path))
+
+
+def test_the_plan_tells_what_would_be_asked_and_what_it_would_cost(desk: Desk) -> None:
+    catalog = desk.catalog(limit=16)
+    plans, before = plan_build(catalog, desk.out, {})
+    assert before is not None and before.seen == 8
+    assert (before.usage.requests, before.cached) == (16, 0)
+    assert "engine: about 16 requests to make and 0 answered already" in render_plan(plans, before)
+    desk.build(limit=16)
+    _, after = plan_build(catalog, desk.out, {})
+    assert after is not None and after.exact
+    assert (after.usage.requests, after.cached, after.cost) == (0, 16, 0.0)
+    desk.prompt(2, "Tell")
+    _, again = plan_build(catalog, desk.out, {})
+    assert again is not None and again.usage.generated_tokens == 16 * 7, "as the prompt's answers were before"
+    assert again.cost == pytest.approx(16 * (30 * 2 + 20 * 1 + 7 * 10) / 1e6, rel=0.1)  # the prompt is shorter now
+
+
+def test_answers_of_two_machines_are_merged_on_the_command_line(desk: Desk, tmp_path: Path, log: Path) -> None:
+    desk.build(limit=8)
+    there = desk.folder / ".medloom-answers" / "answers.sqlite"
+    here = tmp_path / "elsewhere" / "answers.sqlite"
+    AnswerCache(here).close()
+    assert "8 new answers" in merge_answers(here, [there])
+    run_build(desk.catalog(limit=8), tmp_path / "elsewhere" / "out", answers=here)
+    assert set(served(log).values()) == {1}
+    assert "m: 8 answers" in show_answers(here)
