@@ -64,7 +64,7 @@ def _plain(dataset: Any, rows: int, columns: int) -> Values | None:
     """
     bits, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
     if (
-        getattr(dataset.file_meta, "TransferSyntaxUID", None) not in _PLAIN
+        str(getattr(dataset.file_meta, "TransferSyntaxUID", None)) not in _PLAIN
         or dataset.get("SamplesPerPixel") != 1
         or bits not in (8, 16, 32)
         or not isinstance(stored, int)

@@ -24,7 +24,7 @@ def check_frames(dataset: Any, wanted: Sequence[int] | None) -> None:
 
     Raises BadInput: ``corrupt``, ``truncated``, ``decompression_bomb``, ``unsupported_pixels``.
     """
-    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    syntax = str(getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None))
     if syntax not in _JPEG | _JPEG_LS | _JPEG_2000:
         return
     for frame in _frames(dataset, wanted):

@@ -20,7 +20,7 @@ def spacing_mm(dataset: Any, frame: int = 0) -> tuple[float, float] | None:
 
     A projection's counts only where it says how it was calibrated.
     """
-    if dataset.get("Modality") in PROJECTIONS and dataset.get("PixelSpacingCalibrationType") not in (
+    if str(dataset.get("Modality")) in PROJECTIONS and dataset.get("PixelSpacingCalibrationType") not in (
         "GEOMETRY",
         "FIDUCIAL",
     ):

@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def fork(found: list[Door], whole: dict[tuple[Path, str], bytes], seed: str, fir
                 tell(writes, {"number": number})
                 door = place(found, whole, seed, number)
                 clock(SECONDS, WAIT)
-                became = enter(door)
+                began = time.process_time()
+                became = enter(door) | {"seconds": round(time.process_time() - began, 2)}
                 clock(0, 0)
                 tell(writes, {"number": number, "door": f"{door.card.converter} {door.file}", **became})
                 (door.root / door.file).write_bytes(whole[door.root, door.file])

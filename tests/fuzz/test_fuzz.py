@@ -43,7 +43,7 @@ def lean(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict]
 
 def table(rows: list[dict]) -> list[str]:
     """A line of Markdown for each medium."""
-    lines = ["| medium | mutants | read | read in part | refused | died or hung |", "|---|---|---|---|---|---|"]
+    lines = ["| medium | mutants | read | read in part | refused | died or hung |", f"|{'---|' * 6}"]
     for medium in dict.fromkeys(row["medium"] for row in rows):
         became = Counter(_became(row) for row in rows if row["medium"] == medium)
         counts = [became[one] for one in ("read", "in part", "refused", "bad")]

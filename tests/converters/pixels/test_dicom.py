@@ -413,3 +413,11 @@ def test_broken_values_are_no_numbers():
     assert numbers(b"12", 2) is None
     assert numbers([1, "2.5"], 2) == (1, 2.5)
     assert numbers([1, "nan"], 2) is None
+
+
+def test_several_values_where_one_belongs_are_no_crash():
+    several = read_dicom(made(RAMP, Modality=["CT", "MR"], PixelSpacing=[1, 2]))
+    assert render(several)[1].spacing_mm == (1, 2)
+    several.file_meta.TransferSyntaxUID = ["1.2.3", "1.2.4"]
+    with pytest.raises(BadInput):
+        render(several)
