@@ -83,6 +83,7 @@ $(VENV)/.tools: requirements/tools.txt
 
 $(VENV)/.core: $(VENV)/.tools requirements/core.txt pyproject.toml
 	$(UV) pip install -q --compile-bytecode --require-hashes -r requirements/core.txt
+	rm -rf medloom.egg-info  # what an earlier build left would hide new entry points
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from corpora import build, draw, draw_folders, write_catalog
 
+from medloom.flows.load import load
+
 REPO = "org/drawn"
 LOAD = """
 import hashlib, json, sys
@@ -20,6 +22,16 @@ for revision in ("v1.0.0", "v1.1.0", "main"):
         for split, rows in load_dataset("org/drawn", config, revision=revision).items():
             found[f"{revision} {config} {split}"] = {
                 row["id"]: hashlib.sha256(row["images"][0].tobytes()).hexdigest() for row in rows}
+print(json.dumps(found))
+"""
+
+OPEN = """
+import json, medloom
+found = {}
+for revision in ("v1.0.0", "v1.1.0", None):
+    corpus = medloom.load("org/drawn", revision=revision)
+    corpus.verify()
+    found[str(revision)] = [corpus.version, sorted(item.record.id for item in corpus)]
 print(json.dumps(found))
 """
 
@@ -81,6 +93,11 @@ def test_two_versions_go_up_and_both_load_by_revision(start_hub, tmp_path, versi
         differing = [row for row in rows if rows[row] != new[split][row]]
         assert len(differing) == ("train" in split)
     assert sum(map(len, new.values())) - sum(map(len, old.values())) == 2 * 3
+
+    opened = json.loads(hub.client(OPEN, tmp_path / "reader", token=None))
+    for revision, corpus in (("v1.0.0", one), ("v1.1.0", two), ("None", two)):
+        local = load(corpus)
+        assert opened[revision] == [local.version, sorted(item.record.id for item in local)]
 
     told = medloom(hub, home, "diff", f"{REPO}@v1.0.0", f"{REPO}@v1.1.0").stdout
     assert "added: 9 records" in told
