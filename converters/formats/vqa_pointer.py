@@ -96,8 +96,10 @@ def paths_of(template: str, fields: Fields) -> list[str]:
     names = _FIELD.findall(template)
     values: dict[str, list[str]] = {}
     for name in names:
-        found = fields.value(name)
-        values[name] = [plain(one) for one in found] if isinstance(found, list) else [fields[name]]
+        cut = _SLICE.fullmatch(name)
+        found = fields.value(name if cut is None else cut[1])
+        entries = found if isinstance(found, list) else [found]
+        values[name] = [Fields({"@": one})["@" + (name[len(cut[1]) :] if cut else "")] for one in entries]
     longest = max((len(value) for value in values.values()), default=1)
     if any(len(value) not in (1, longest) for value in values.values()):
         raise BadInput("bad_annotation", f"{template!r} takes lists of different lengths")

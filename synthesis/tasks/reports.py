@@ -28,7 +28,13 @@ OF_BEFORE = any_phrase(
     "remains?", "no longer", "resol(?:ved|ution)", "progress(?:ed|ion)", "as before", "earlier", "last",
 )  # fmt: skip
 """Speaks of an earlier examination, which isn't shown."""
+ELSEWHERE = re.compile(r"\s*(?:see|as|same as)\s+(?:above|below|before|figure|fig\.?|text)\b", re.IGNORECASE)
+"""Says nothing of its own picture."""
 ORDER = ("indication", "technique", "comparison", "findings", "impression", "recommendation")
+
+
+STATING = ("findings", "impression", "report", "caption")
+"""Kinds of texts that state what is there."""
 
 
 class ReportParams(TaskParams):
@@ -111,7 +117,7 @@ class ConceptAnnotation(_TextTask):
     type: ClassVar[int] = 3
 
     def of_case(self, case: Case, context: Context) -> Iterator[Record]:
-        for text in self.usable(case, "findings", "impression", "report"):
+        for text in self.usable(case, *STATING):
             facts = text_facts(text)
             if not facts:
                 continue
@@ -141,7 +147,7 @@ class TextQuestion(_TextTask):
     type: ClassVar[int] = 34
 
     def of_case(self, case: Case, context: Context) -> Iterator[Record]:
-        for text in self.usable(case, "findings", "impression", "report"):
+        for text in self.usable(case, *STATING):
             for one in text_facts(text):
                 if one.polarity == "uncertain":
                     continue
@@ -192,6 +198,33 @@ class FindingsOfPictures(_TextTask):
         yield compose_case(
             self, case, views, key, wording, evidence, form="open", answer=Answer(text=body), texts=(body,)
         )
+
+
+class GivenCaption(_TextTask):
+    """Record type 1: the source's own caption of all the pictures that it is about, in its own words.
+
+    Left out where one of them is missing, where it was shown by text that was scrubbed, and where it only points to
+    another one ("See above").
+    """
+
+    name: ClassVar[str] = "caption.given"
+    type: ClassVar[int] = 1
+    config: ClassVar[Config] = "image_text"
+
+    def of_case(self, case: Case, context: Context) -> Iterator[Record]:
+        views = _pictures(case)
+        if not views or case.sample.missing:
+            return
+        for text in self.usable(case, "caption"):
+            if BLANK.search(text.body) or ELSEWHERE.match(text.body):
+                continue
+            key = case_key(self, case, views, text.body)
+            drawn = context.templates["caption.given"].render(key, {"words": text.body})
+            wording = Wording(drawn.prompt, text.body, drawn.template, drawn.fills)
+            yield compose_case(
+                self, case, views, key, wording, [text_fact(text, "stated")], form="open",
+                answer=Answer(text=text.body), texts=(text.body,), language=text.language,
+            )  # fmt: skip
 
 
 def _pictures(case: Case) -> tuple[View, ...]:

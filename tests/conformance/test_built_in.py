@@ -30,6 +30,7 @@ SHIPPED = {
     "openi": ("openi_reports", "real:openi_reports"),
     "vqa_table": ("vqa_med_2019", "real:vqa_json_noimages/VQA-Med-2019"),
     "npz": ("pneumoniamnist", "arrays"),
+    "picture_texts": ("roco_v2", "captions"),
     "clips": ("pocus_lus", "real:pocus_lus"),
 }
 """By converter: a card that ships, and a folder of the clinic, of the real data, or written below."""
@@ -65,6 +66,14 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for split in ("train", "test"):
             file[f"{split}/volumes"] = draw.integers(0, 200, (2, 8, 24, 20), np.uint8)
     tifffile.imwrite(arrays / "pages.tif", draw.integers(0, 255, (4, 40, 60), np.uint8), photometric="minisblack")
+    captions = root / "captions"
+    for split in ("train", "valid", "test"):
+        (captions / split).mkdir(parents=True)
+        lines = ["ID,Caption"]
+        for number, path in enumerate(sorted((root / "derm_class_folders").rglob("*_a.jpg"))[:2]):
+            shutil.copy(path, captions / split / f"ROCOv2_{split}_{number}.jpg")
+            lines.append(f'ROCOv2_{split}_{number},"A lesion of the skin, number {number}."')
+        (captions / f"{split}_captions.csv").write_text("\n".join(lines) + "\n")
     boxes = root / "boxes"
     boxes.mkdir()
     with (boxes / "boxes.csv").open("w", newline="") as handle:

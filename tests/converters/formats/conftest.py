@@ -138,6 +138,10 @@ def card_files() -> dict[str, dict[str, bytes | str | None]]:
          "visual_locations": [{"region": "right lung", "bbox": [[2, 3, 14, 25], [18, 3, 30, 25]]}]},
     ]  # fmt: skip
     lines = "".join(json.dumps(row) + "\n" for row in gemex)
+    oa = {
+        "image": "PMC212319_Fig3_4.jpg", "caption": "A. Real time image of the translocation", "alignment_type": "yolo",
+        "alignment_score": 0.99,
+    }  # fmt: skip
     boxes = [{"Liver": [4, 5, 10, 12]}, {"Left Kidney": [30.0, 8.0, 6.0, 9.0]}]
     return {
         "vqa_rad": {
@@ -158,4 +162,47 @@ def card_files() -> dict[str, dict[str, bytes | str | None]]:
         "pmc_vqa": {"train.csv": pmc, "test.csv": pmc.splitlines()[0], "images/PMC1064097_F1.jpg": None},
         "pneumoniamnist": {"pneumoniamnist_64.npz": mnist()},
         "gemex": {"single_choice_question.jsonl": lines, "files/p10/p10000032/s50414267/02aa804e.jpg": None},
+        "roco": {
+            "data/train/radiology/traindata.csv": "id,name,caption\r\n"
+            'ROCO_00002,PMC4083729_AMHSR-4-14-g002.jpg,"Computed tomography scan in axial view, '
+            'showing obliteration.\n"\r\n'
+            "ROCO_00003,PMC2837471_IJD2009-150251.001.jpg, Bacterial contamination with a pleural effusion.\r\n",
+            "data/train/radiology/images/PMC4083729_AMHSR-4-14-g002.jpg": None,
+            "data/test/radiology/testdata.csv": "id,name,caption\r\nROCO_1,PMC9_g1.jpg,Chest radiograph of a mass.\r\n",
+            "data/test/radiology/images/PMC9_g1.jpg": None,
+        },
+        "roco_v2": {
+            "train_captions.csv": 'ID,Caption\nROCOv2_2023_train_000001,"Head CT, with a haemorrhage."\n',
+            "valid_captions.csv": "ID,Caption\nROCOv2_2023_valid_000001,Showing a cyst.\n",
+            "test_captions.csv": "ID,Caption\n",
+            "train_images/train/ROCOv2_2023_train_000001.jpg": None,
+            "valid_images/valid/ROCOv2_2023_valid_000001.jpg": None,
+        },
+        "pmc_oa": {
+            "train.jsonl": json.dumps(oa) + "\n", "valid.jsonl": "\n",
+            "test.jsonl": json.dumps({"image": "PMC3_F1.jpg", "caption": "A view of the heart."}) + "\n",
+            "caption_T060_filtered_top4_sep_v0_subfigures/PMC212319_Fig3_4.jpg": None,
+            "caption_T060_filtered_top4_sep_v0_subfigures/PMC3_F1.jpg": None,
+        },
+        "indiana_csv": {
+            "indiana_reports.csv": "uid,MeSH,Problems,image,indication,comparison,findings,impression\n"
+            "1,normal,normal,Xray Chest PA and Lateral,Positive TB test,None.,"
+            '"The cardiac silhouette is normal. No pneumothorax.",Normal chest x-XXXX.\n'
+            "2,Cardiomegaly/borderline,Cardiomegaly;Pulmonary Artery,PA and lateral,Pain,,,"
+            "There is borderline cardiomegaly.\n",
+            "indiana_projections.csv": "uid,filename,projection\n1,1_IM-0001-4001.dcm.png,Frontal\n"
+            "1,1_IM-0001-3001.dcm.png,Lateral\n2,2_IM-0652-1001.dcm.png,Frontal\n",
+            "images/images_normalized/1_IM-0001-4001.dcm.png": None,
+            "images/images_normalized/1_IM-0001-3001.dcm.png": None,
+        },
+        "mimic_cxr_reports": {
+            "mimic_cxr_sectioned.csv": "study,impression,findings,last_paragraph,comparison\n"
+            's50414267,"No acute process.","There is no focal consolidation, pleural effusion or pneumothorax.",,___\n'
+            "s1,,,,\n",
+            "mimic-cxr-2.0.0-metadata.csv": "dicom_id,subject_id,study_id,ViewPosition\n"
+            "02aa804e-bde0afdd,10000032,50414267,PA\n"
+            "174413ec-4ec4c1f7,10000032,50414267,LATERAL\n",
+            "files/p10/p10000032/s50414267/02aa804e-bde0afdd.jpg": None,
+            "files/p10/p10000032/s50414267/174413ec-4ec4c1f7.jpg": None,
+        },
     }  # fmt: skip

@@ -1,0 +1,222 @@
+"""Pictures with text beside them: captions in tables or JSON Lines, and reports in tables of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import Field, field_validator
+
+from medloom.converters import base
+from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.published_split import PublishedSplit
+from medloom.converters.formats.row_facts import RowFacts
+from medloom.converters.formats.table import Table
+from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, PictureSet, QuestionPictures
+from medloom.converters.formats.vqa_pointer import Fields
+from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of, is_like
+from medloom.converters.refused import refused
+from medloom.converters.text.sections import sections
+from medloom.schemas.card import PatientRule, SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Label, Refusal, Sample, Text
+
+
+class ManyOf(base.Params):
+    """The rows of another table that a row leads to, as a list: those of `table` whose column `by` is what stands `at`
+    the pointer. ``{views.*.file}`` then names a picture for each of them.
+    """
+
+    table: str
+    by: str
+    at: str
+
+
+class ListedLabels(base.Params):
+    """Names of labels at a pointer: a list, or a text with `delimiter` between. Those that the card doesn't know are
+    only noted: such lists hold hundreds. `nothing` are names that stand for none.
+    """
+
+    at: str
+    delimiter: str = ";"
+    nothing: tuple[str, ...] = ()
+
+
+class Params(base.Params):
+    """`tables`, `form`, `rows`, `header`, `delimiter`, `pictures`, `suffixes`, `search`, `lookups`, `key`, `only`: as
+    for `vqa_table`; `many` are tables with several rows for one.
+
+    `texts` says at which pointer each kind of text stands (``caption``, ``findings``, ``report``, ...); a ``report`` is
+    cut into its sections by their headings. Blank ones, and those in `blank`, are no text.
+    """
+
+    tables: tuple[str, ...] = Field(min_length=1)
+    form: Form | None = None
+    rows: str | None = None
+    header: tuple[tuple[str, ...], ...] = ()
+    delimiter: str | None = None
+    encoding: str | None = None
+    fallback_encoding: str | None = None
+    pictures: tuple[PictureFields, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    search: str | None = None
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    many: dict[str, ManyOf] = Field(default_factory=dict)
+    key: str | None = None
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    texts: dict[str, str] = Field(min_length=1)
+    blank: tuple[str, ...] = ("nan", "None", "N/A")
+    labels: ListedLabels | None = None
+    language: str = "en"
+    facts: RowFacts = RowFacts()
+
+    @field_validator("pictures", mode="before")
+    @classmethod
+    def _templates(cls, value: Any) -> Any:
+        return [{"file": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+
+class PictureTexts(Converter):
+    """One Sample for each row: its pictures, its texts, and the labels that it lists.
+
+    The key is the pictures' paths, or the row where it names none. A picture that isn't there is told, and the texts
+    stay; a row without a text is refused.
+    """
+
+    Params = Params
+
+    def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+        params = Params.model_validate(card.params)
+        try:
+            files = list(files_of(root, params.tables))
+            listed = card.split.files if card.split is not None else {}
+            mine = {file for file in listed if any(is_like(file, pattern) for pattern in params.tables)}
+            split = PublishedSplit(root, card, mine)
+            pictures = QuestionPictures(root, params.pictures, params.suffixes, params.search, params.lookups)
+            many = {name: (one.at, _several(root, one)) for name, one in params.many.items()}
+        except BadInput as bad:
+            yield refused(bad.file or params.tables[0], bad)
+            return
+        reader = _Reader(card, params, split, pictures, many)
+        for file in files:
+            if isinstance(file, BadInput):
+                yield refused(file.file or params.tables[0], file)
+                continue
+            try:
+                table = QuestionFile(
+                    root, file, params.form, params.rows, params.header, params.delimiter, params.encoding,
+                    params.fallback_encoding,
+                )  # fmt: skip
+                for number, row in table.rows():
+                    yield from reader.read(file, f"{file}#row={number}", row)
+            except BadInput as bad:
+                yield refused(file, bad, file)
+
+    def gives(self, card: SourceCard) -> frozenset[Feature]:
+        params = Params.model_validate(card.params)
+        found: set[Feature] = {"texts"}
+        if params.labels is not None:
+            found.add("labels")
+        if params.facts.spacing_mm:
+            found.add("spacing")
+        return frozenset(found)
+
+
+def _several(root: Path, rule: ManyOf) -> dict[str, list[dict[str, str]]]:
+    table = Table(root, rule.table)
+    table.require(rule.by)
+    found: dict[str, list[dict[str, str]]] = {}
+    for _, row in table.rows():
+        if not isinstance(row, BadInput):
+            found.setdefault(row[rule.by], []).append(row)
+    return found
+
+
+class _Reader(msgspec.Struct, frozen=True):
+    """Makes the Sample of a row."""
+
+    card: SourceCard
+    params: Params
+    split: PublishedSplit
+    pictures: QuestionPictures
+    many: dict[str, tuple[str, dict[str, list[dict[str, str]]]]]
+
+    def read(self, file: str, pointer: str, row: dict[str, Any] | BadInput) -> Iterator[Sample | Refusal]:
+        key = pointer
+        try:
+            if isinstance(row, BadInput):
+                raise row
+            fields = self.pictures.fields(self._joined(row))
+            if not all(fields[field] in values for field, values in self.params.only.items()):
+                return
+            found = self.pictures.find(self.pictures.named(fields))
+            key = self._key(fields, found, pointer)
+            sample = self._sample(key, file, pointer, fields, found)
+        except BadInput as bad:
+            yield refused(key, bad, file)
+            return
+        yield sample
+        yield from (refused(f"{key}#{bad.file}", bad, bad.file, part=True) for bad in found.lost)
+
+    def _joined(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {**row, **{name: rows.get(Fields(row)[at], []) for name, (at, rows) in self.many.items()}}
+
+    def _key(self, fields: Fields, found: PictureSet, pointer: str) -> str:
+        if self.params.key is not None:
+            from medloom.converters.formats.name_template import fill
+
+            return fill(self.params.key, fields)
+        return "+".join(found.named) or pointer
+
+    def _sample(self, key: str, file: str, pointer: str, fields: Fields, found: PictureSet) -> Sample:
+        texts = tuple(self._texts(fields, pointer))
+        if not texts:
+            raise BadInput("no_text", "the row has no text", file)
+        path = found.media[0].files[0] if found.media else found.named[0] if found.named else file
+        if not found.media and self.params.search is not None:  # only its name is known; it would lie near its table
+            path = f"{file.rpartition('/')[0]}/{path}".lstrip("/")
+        rules = (self.card.patient, self.card.split)
+        columns = [rule.column for rule in rules if rule is not None and not isinstance(rule, str) and rule.column]
+        cells = {column: fields[column] for column in columns}
+        patient = key if self.card.patient == "one per case" else None
+        if isinstance(self.card.patient, PatientRule):
+            patient = self.card.patient_of(key, path, cells)
+        labels, notes = self._labels(fields, pointer)
+        facts = self.params.facts.of(fields, pointer, self.card, self.params.facts.day(fields))
+        facts["texts"] = (*texts, *facts["texts"])
+        return Sample(
+            key=key, patient=patient, split=self.split.of(key, path, cells, file), media=found.media, labels=labels,
+            missing=tuple(bad.file or "" for bad in found.lost), notes=notes, **facts,
+        )  # fmt: skip
+
+    def _texts(self, fields: Fields, pointer: str) -> Iterator[Text]:
+        for kind, at in self.params.texts.items():
+            body = fields[at]
+            if not body or body in self.params.blank:
+                continue
+            where = f"{pointer},{at}"
+            if kind != "report":
+                yield Text(
+                    kind=kind, body=" ".join(body.split()), pointer=where, language=self.params.language
+                )  # fmt: skip
+                continue
+            for part in sections(body):
+                yield Text(
+                    kind=part.kind, body=" ".join(part.body.split()), language=self.params.language,
+                    pointer=f"{where};characters={part.start}:{part.end}",
+                )  # fmt: skip
+
+    def _labels(self, fields: Fields, pointer: str) -> tuple[tuple[Label, ...], tuple[str, ...]]:
+        rule = self.params.labels
+        if rule is None:
+            return (), ()
+        value = fields.value(rule.at)
+        names = [
+            str(one).strip() for one in (value if isinstance(value, list) else fields[rule.at].split(rule.delimiter))
+        ]
+        names = [name for name in dict.fromkeys(names) if name and name not in (*rule.nothing, *self.params.blank)]
+        known = tuple(Label(name=name, pointer=f"{pointer},{rule.at}") for name in names if name in self.card.labels)
+        left = [name for name in names if name not in self.card.labels]
+        return known, (f"labels without a concept: {', '.join(left)}",) if left else ()

@@ -1,0 +1,115 @@
+"""Captions and reports in tables, as ROCO, PMC-OA, Indiana University and MIMIC-CXR have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medloom.flows.cards import load_card
+from medloom.schemas.sample import Sample
+from medloom.synthesis.origin import Origin
+from medloom.synthesis.registry import load_task
+from medloom.synthesis.scenes import scenes_of
+from medloom.synthesis.task import Census, Context
+from medloom.synthesis.template import load_templates
+from medloom.synthesis.vocabulary import load_vocabulary
+
+CONTEXT = Context(vocabulary=load_vocabulary(), templates=load_templates(), census=Census())
+
+
+@pytest.fixture
+def layout(tree, card_files, read):
+    def run(name: str):
+        root = tree(card_files[name])
+        return (root, *read(root, load_card(name)))
+
+    return run
+
+
+def records(name: str, root: Path, sample: Sample, *tasks: str):
+    made = scenes_of(sample, Origin(card=load_card(name), root=root, vocabulary=load_vocabulary()))
+    return [record for task in tasks for record in load_task(task, {}).of_case(made.case, CONTEXT)]
+
+
+def test_roco(layout) -> None:
+    root, samples, refusals = layout("roco")
+    assert [(one.patient, one.split, one.texts[0].body) for one in samples] == [
+        ("PMC9", "test", "Chest radiograph of a mass."),
+        ("PMC4083729", "train", "Computed tomography scan in axial view, showing obliteration."),
+        ("PMC2837471", "train", "Bacterial contamination with a pleural effusion."),
+    ]
+    assert [(each.reason, each.part) for each in refusals] == [("missing_picture", True)]
+    (caption,) = records("roco", root, samples[1], "caption.given")
+    assert (caption.type, caption.config, caption.texts) == (1, "image_text", (samples[1].texts[0].body,))
+    # the picture is missing: what its caption states stays usable as text
+    assert not records("roco", root, samples[2], "caption.given")
+    (asked,) = records("roco", root, samples[2], "text.question")
+    assert (asked.type, asked.concepts, asked.answer.text) == (34, ("pleural_effusion",), "Yes")
+
+
+def test_roco_2(layout) -> None:
+    _, samples, refusals = layout("roco_v2")
+    assert not refusals
+    assert [(one.split, one.media[0].files[0]) for one in samples] == [
+        ("train", "train_images/train/ROCOv2_2023_train_000001.jpg"),
+        ("validation", "valid_images/valid/ROCOv2_2023_valid_000001.jpg"),
+    ]
+
+
+def test_pmc_oa(layout) -> None:
+    root, samples, refusals = layout("pmc_oa")
+    assert not refusals
+    assert [(one.patient, one.split) for one in samples] == [("PMC212319", "train"), ("PMC3", "test")]
+    (caption,) = records("pmc_oa", root, samples[0], "caption.given")
+    assert caption.turns[1].text == "A. Real time image of the translocation"
+    assert caption.evidence[0].pointer == "train.jsonl#row=0,caption"
+
+
+def test_reports_in_two_tables(layout) -> None:
+    root, (first, second), refusals = layout("indiana_csv")
+    assert [(each.reason, each.part) for each in refusals] == [("missing_picture", True)]
+    assert [len(one.media) for one in (first, second)] == [2, 0] and first.patient == "1"
+    assert [(one.kind, one.body) for one in first.texts][:2] == [
+        ("indication", "Positive TB test"), ("comparison", "None."),
+    ]  # fmt: skip
+    assert [label.name for label in second.labels] == ["Cardiomegaly"]
+    assert second.notes == ("labels without a concept: Pulmonary Artery",)
+    (report,) = records("indiana_csv", root, first, "report.generate")
+    assert (report.type, len(report.views), report.answer.text) == (
+        22, 2, "The cardiac silhouette is normal. No pneumothorax.",
+    )  # fmt: skip
+    assert {one.type for one in records("indiana_csv", root, second, "text.question", "concept.annotation")} == {3, 34}
+
+
+def test_mimic_sections_with_the_pictures_of_the_study(layout) -> None:
+    _, (one,), refusals = layout("mimic_cxr_reports")
+    assert [each.reason for each in refusals] == ["no_picture"] or [each.reason for each in refusals] == ["no_text"]
+    assert (one.key, one.patient, one.study) == ("s50414267", "10000032", "s50414267")
+    assert [media.files[0] for media in one.media] == [
+        "files/p10/p10000032/s50414267/02aa804e-bde0afdd.jpg", "files/p10/p10000032/s50414267/174413ec-4ec4c1f7.jpg",
+    ]  # fmt: skip
+    assert [text.kind for text in one.texts] == ["comparison", "findings", "impression"]
+
+
+def test_whole_reports_are_cut_and_licences_are_each_rows_own(tree, read, make_card) -> None:
+    root = tree({
+        "reports.tsv": "file\ttext\tlicence\n"
+        'a.png\t"HISTORY: Cough.\n\nFINDINGS: The lungs are clear.\nIMPRESSION: No disease."\tCC BY\n'
+        "b.png\tNothing under a heading.\tCC BY-NC\nc.png\tnan\tCC BY\nd.png\tText\todd\n",
+        **{f"{name}.png": None for name in "abcd"},
+    })  # fmt: skip
+    params = {
+        "tables": ["reports.tsv"], "pictures": ["{file}"], "texts": {"report": "text"}, "facts": {"licence": "licence"},
+    }  # fmt: skip
+    licences = {"CC BY": "CC-BY-4.0", "CC BY-NC": "CC-BY-NC-4.0"}
+    samples, refusals = read(root, make_card("picture_texts", params, licences=licences))
+    assert [(one.licence, [(text.kind, text.body) for text in one.texts]) for one in samples] == [
+        ("CC-BY-4.0", [("indication", "Cough."), ("findings", "The lungs are clear."), ("impression", "No disease.")]),
+        ("CC-BY-NC-4.0", [("report", "Nothing under a heading.")]),
+    ]
+    assert [each.reason for each in refusals] == ["no_text", "licence_unknown"]
+    cut = samples[0].texts[1]
+    body = (root / "reports.tsv").read_text().split('"')[1]
+    start, end = map(int, cut.pointer.rpartition("characters=")[2].split(":"))
+    assert body[start:end] == cut.body
