@@ -15,6 +15,8 @@ from medloom.synthesis.facts import label_fact
 from medloom.synthesis.grammar import indefinite, listed
 from medloom.synthesis.scene import Case
 from medloom.synthesis.task import CaseTask, Context, TaskParams
+from medloom.synthesis.template import Wording
+from medloom.synthesis.text_facts import text_fact
 
 
 class ClipParams(TaskParams):
@@ -133,6 +135,48 @@ class EventTime(_ClipTask):
             yield compose_case(
                 self, case, views, key, wording, facts, config=config, form="open", answer=Answer(text=said),
                 concepts=(concept,), spans=spans,
+            )  # fmt: skip
+
+
+class NarrationParams(ClipParams):
+    """Cues of at least `min_words` words; at most `per_clip` of one clip, at even steps."""
+
+    min_words: int = Field(default=5, ge=1)
+    per_clip: int = Field(default=8, ge=1)
+
+
+class Narration(_ClipTask):
+    """Record type 20: what is said of a stretch of the clip, in the words of its transcript. Only where the clip is
+    kept whole; it has no sound, so that the answer is told from what is seen.
+    """
+
+    name: ClassVar[str] = "clip.narration"
+    config: ClassVar[Config] = "video"
+    needs = (frozenset({"clips", "texts"}),)
+    Params = NarrationParams
+    params: NarrationParams
+
+    def of_case(self, case: Case, context: Context) -> Iterator[Record]:
+        shown = self.shown(case)
+        if shown is None or shown[0] != "video":
+            return
+        config, views = shown
+        said = [
+            text
+            for text in case.sample.texts
+            if text.kind == "transcript" and len(text.body.split()) >= self.params.min_words
+        ]
+        for text in said[:: -(-len(said) // self.params.per_clip) or 1]:
+            if text.start_s is None or text.end_s is None:
+                continue
+            key = case_key(self, case, views, text.start_s, text.end_s, text.body)
+            span = _seconds(text.start_s, text.end_s)
+            drawn = context.templates["clip.narration"].render(key, {"span": span, "words": text.body})
+            wording = Wording(drawn.prompt, text.body, drawn.template, drawn.fills)
+            yield compose_case(
+                self, case, views, key, wording, [text_fact(text, "stated")], config=config, form="open",
+                answer=Answer(text=text.body), language=text.language,
+                spans=(Span(start_s=text.start_s, end_s=text.end_s, concept="", fact=0),),
             )  # fmt: skip
 
 

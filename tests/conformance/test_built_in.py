@@ -39,6 +39,7 @@ OURS = {
     "coco": ("xray_coco", {"annotations": ["annotations/annotations.json"], "picture": "{file_name}"}),
     "csv_labels": ("xray_coco", {"tables": ["labels.csv"], "picture": "{image}", "one_hot": ONE_HOT}),
     "csv_boxes": ("boxes", {"tables": ["boxes.csv"], "picture": "{file}", "box": list("abcd"), "label": "name"}),
+    "clip_files": ("us_clips", {"clips": r"clips/P\d+_[LR]\.(?:gif|avi)"}),
     "dicom_pictures": ("ct_dicom", {"states": []}),
     "dicom_series": ("ct_dicom", {"states": [], "segments": False}),
     "hdf5": ("arrays", {"files": r".+\.h5", "array": "(?P<split>train|test)/volumes", "spacing_mm": [1.0, 1.0]}),

@@ -142,6 +142,19 @@ def card_files() -> dict[str, dict[str, bytes | str | None]]:
         "image": "PMC212319_Fig3_4.jpg", "caption": "A. Real time image of the translocation", "alignment_type": "yolo",
         "alignment_score": 0.99,
     }  # fmt: skip
+    phases = "".join(f"{frame}\t{'Preparation' if frame < 50 else 'ClippingCutting'}\n" for frame in range(100))
+    triplet = [0, 0, 1, 0.25, 0.5, 0.25, 0.25, 0, 3, -1, -1, -1, -1, -1, 0]
+    cholect50 = {
+        "video": 1, "fps": 1, "num_frames": 3,
+        "categories": {
+            "triplet": {"0": "grasper,dissect,cystic_plate", "94": "grasper,null_verb,null_target"},
+            "instrument": {"0": "grasper", "2": "hook"}, "phase": {"0": "preparation", "2": "clipping-and-cutting"},
+        },
+        "annotations": {
+            "0": [triplet], "1": [triplet, [94, 2, 1, -1, -1, -1, -1, 9, 14, -1, -1, -1, -1, -1, 0]],
+            "2": [[-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2]],
+        },
+    }  # fmt: skip
     boxes = [{"Liver": [4, 5, 10, 12]}, {"Left Kidney": [30.0, 8.0, 6.0, 9.0]}]
     return {
         "vqa_rad": {
@@ -195,13 +208,25 @@ def card_files() -> dict[str, dict[str, bytes | str | None]]:
             "images/images_normalized/1_IM-0001-4001.dcm.png": None,
             "images/images_normalized/1_IM-0001-3001.dcm.png": None,
         },
+        "cholec80": {
+            "videos/video01.mp4": b"x",
+            "phase_annotations/video01-phase.txt": f"Frame\tPhase\n{phases}",
+            "tool_annotations/video01-tool.txt": "Frame\tGrasper\tBipolar\tHook\tScissors\tClipper\tIrrigator\t"
+            "SpecimenBag\n"
+            "0\t1\t0\t0\t0\t0\t0\t0\n25\t1\t0\t1\t0\t0\t0\t0\n50\t0\t0\t1\t0\t0\t0\t0\n75\t1\t0\t0\t0\t0\t0\t0\n",
+        },
+        "cholect50": {
+            **{f"videos/VID01/{frame:06d}.png": None for frame in range(3)},
+            "labels/VID01.json": json.dumps(cholect50),
+        },
         "mimic_cxr_reports": {
             "mimic_cxr_sectioned.csv": "study,impression,findings,last_paragraph,comparison\n"
             's50414267,"No acute process.","There is no focal consolidation, pleural effusion or pneumothorax.",,___\n'
-            "s1,,,,\n",
+            "s1,,,No change since the last examination.,\n",
             "mimic-cxr-2.0.0-metadata.csv": "dicom_id,subject_id,study_id,ViewPosition\n"
             "02aa804e-bde0afdd,10000032,50414267,PA\n"
-            "174413ec-4ec4c1f7,10000032,50414267,LATERAL\n",
+            "174413ec-4ec4c1f7,10000032,50414267,LATERAL\n68b5c4b1,10000098,1,AP\n",
+            "files/p10/p10000098/s1/68b5c4b1.jpg": None,
             "files/p10/p10000032/s50414267/02aa804e-bde0afdd.jpg": None,
             "files/p10/p10000032/s50414267/174413ec-4ec4c1f7.jpg": None,
         },
