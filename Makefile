@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED = false
 export VLLM_NO_USAGE_STATS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-llm vllm vllm-cpu lint format lock docs dev evidence bench wheel clean
+.PHONY: help quickstart test test-slow test-llm vllm vllm-cpu lint format lock docs dev evidence bench bench-bytes wheel clean
 .PHONY: consumers test-consumers
 
 help:  ## list every target
@@ -61,6 +61,9 @@ evidence: $(VENV)/.core  ## plant lies into true texts and print how many are ca
 
 bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and against peers (about 30 minutes)
 	$(BIN)/python tests/bench/run.py --peers .venv-bench/bin/python --json build/bench.json
+
+bench-bytes: $(VENV)/.dev  ## measure what an update costs to publish, by hf_xet's counters (about 5 minutes)
+	$(BIN)/python tests/bench/publish_bytes.py --json build/publish_bytes.json
 
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation

@@ -240,7 +240,7 @@ class _Publication:
     def _check_owner(self, refs: Refs) -> None:
         with step("reading what is published", AS_BEFORE):
             tree = self.remote.tree(refs.branches["main"])
-            exposed = self.private and not self.remote.is_private()
+            exposed = self.private and self.remote.is_private() is False
         if exposed:
             raise PublishError(f"{self.remote.repo} is public and --private was asked for: give another repository")
         data = [path for path in tree if path.startswith("data/")]
@@ -299,7 +299,7 @@ class _Publication:
     def _move(self, main: str, tree: Mapping[str, RemoteFile], staged: str) -> str:
         """One commit on main; whoever committed in between is not overwritten."""
         known = {file.path for file in self.release.files}
-        fresh = [file.path for file in self.release.files if file.path not in tree or not file.is_at(*tree[file.path])]
+        fresh = [file for file in self.release.files if file.path not in tree or not file.is_at(*tree[file.path])]
         gone = [path for path in tree if ours(path) and path not in known]
         with step("moving main", f"{AS_BEFORE}, unless the commit went through and only its answer was lost"):
             self.say("  moving main")

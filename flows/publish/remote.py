@@ -82,8 +82,9 @@ class Remote:
     def exists(self) -> bool:
         return again(lambda: self.api.repo_exists(self.repo, repo_type=KIND))
 
-    def is_private(self) -> bool:
-        return bool(again(lambda: self.api.repo_info(self.repo, repo_type=KIND)).private)
+    def is_private(self) -> bool | None:
+        """None of a server that doesn't tell."""
+        return again(lambda: self.api.repo_info(self.repo, repo_type=KIND)).private
 
     def create(self) -> None:
         """Makes the repository, private: strangers see it when it holds a whole version."""
@@ -98,6 +99,8 @@ class Remote:
 
     def refs(self) -> Refs:
         found = again(lambda: self.api.list_repo_refs(self.repo, repo_type=KIND))
+        if "main" not in [branch.name for branch in found.branches]:
+            raise PublishError(f"{self.repo} has no branch main: commit anything to it first, a .gitattributes say")
         return Refs(
             {branch.name: branch.target_commit for branch in found.branches},
             {tag.name: tag.target_commit for tag in found.tags},
@@ -168,21 +171,31 @@ class Remote:
         return str(made.oid)
 
     def move(
-        self, branch: str, parent: str, source: str, changed: Iterable[str], gone: Iterable[str], words: str
+        self, branch: str, parent: str, source: str, files: Sequence[OutgoingFile], gone: Iterable[str], words: str
     ) -> str:
-        """One commit on `branch` after which it holds what `source` holds: the objects are there, nothing is sent."""
-        from huggingface_hub import CommitOperationCopy, CommitOperationDelete
+        """One commit on `branch` that copies `files` from `source`: the objects are there, nothing is sent.
 
-        copies = [CommitOperationCopy(path, path, src_revision=source) for path in changed]
+        A server that takes no copies (they come without sizes) is given the files again, which it has.
+        """
+        from huggingface_hub import CommitOperationCopy, CommitOperationDelete
+        from huggingface_hub.errors import HfHubHTTPError
+
+        gone = list(gone)
+        copies = [CommitOperationCopy(file.path, file.path, src_revision=source) for file in files]
         deletions = [CommitOperationDelete(path, is_folder=False) for path in gone]
-        made = self.api.create_commit(
-            self.repo,
-            [*copies, *deletions],
-            commit_message=words,
-            repo_type=KIND,
-            revision=branch,
-            parent_commit=parent,
-        )
+        try:
+            made = self.api.create_commit(
+                self.repo,
+                [*copies, *deletions],
+                commit_message=words,
+                repo_type=KIND,
+                revision=branch,
+                parent_commit=parent,
+            )
+        except HfHubHTTPError as error:
+            if error.response is None or error.response.status_code not in (400, 422, 500, 501):
+                raise
+            return self.upload(files, gone, branch, parent, words)
         return str(made.oid)
 
 

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for corpora and fault_proxy, which tests and the Hub's own process import
 TOKEN = "hf_loopbackSecretToken0123456789"
-MODES = {"xet": ["--xet"], "lfs": [], "multipart": ["--chunk", "65536"]}
+MODES = {"xet": ["--xet"], "lfs": [], "multipart": ["--chunk", "65536"], "sizes": ["--sizes"]}
 
 
 @dataclass

@@ -53,10 +53,10 @@ def draw(seed: int, path: Path, size: int = 160) -> None:
     cv2.imwrite(str(path), field.clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
-def draw_folders(root: Path, numbers: range, seed: int = 0) -> None:
+def draw_folders(root: Path, numbers: range, seed: int = 0, size: int = 160) -> None:
     """ROOT/<split>/<class>/D<number>_a.jpg; the split and the class follow from the number."""
     for number in numbers:
-        draw(seed * 1000 + number, root / SPLITS[number % 8] / CLASSES[number % 2] / f"D{number:03d}_a.jpg")
+        draw(seed * 1000 + number, root / SPLITS[number % 8] / CLASSES[number % 2] / f"D{number:03d}_a.jpg", size)
 
 
 WHERE = ("upper left", "upper right", "lower left", "lower right")

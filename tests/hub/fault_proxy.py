@@ -23,10 +23,13 @@ STEPS = {
     "tree": ("GET", r"/tree/"),
     "read back": ("GET", r"/resolve/"),
     "commit to main": ("POST", r"/commit/main"),
+    "verify main": ("GET", r"/tree/"),
     "tag": ("POST", r"/tag/"),
     "drop branch": ("DELETE", r"/branch/"),
 }
 """The calls of a publication, in its order."""
+AFTER = {"verify main": r"/commit/main"}
+"""A step whose call is also made before: it is broken only after a request like that."""
 KINDS = ("500", "reset", "lost", "slow", "half", "wrong")
 """500: refused; reset: the connection breaks before the Hub hears of it; lost: after it has done it; slow: 2 s late;
 half and wrong: half of the bytes, or one that is flipped, of what is sent (PUT, POST) or of what comes back (GET)."""
@@ -40,6 +43,7 @@ class Fault:
     kind: str
     times: int = 1_000_000
     struck: int = 0
+    armed: bool = False
 
 
 class FaultProxy:
@@ -75,6 +79,10 @@ class FaultProxy:
         fault = self.fault
         if fault is None:
             return None
+        if (armed := AFTER.get(fault.step)) is not None:
+            fault.armed = fault.armed or bool(re.search(armed, path))
+            if not fault.armed:
+                return None
         wanted, pattern = STEPS[fault.step]
         if method != wanted or not re.search(pattern, path):
             return None

@@ -33,8 +33,8 @@ PAGE = 50
 class Hub:
     """The whole service. Any user may write who shows TOKEN; strangers read what is public."""
 
-    def __init__(self, root: Path, xet: bool, chunk: int | None) -> None:
-        self.root, self.chunk = root, chunk
+    def __init__(self, root: Path, xet: bool, chunk: int | None, sizes: bool = False) -> None:
+        self.root, self.chunk, self.sizes = root, chunk, sizes
         self.xet = XetStore(root / "cas") if xet else None
         self.blobs = Blobs(root, self.xet)
         self.repos: dict[str, Repository] = {}
@@ -184,6 +184,8 @@ class Hub:
     async def commit(self, request: Request) -> Response:
         repo = self.repo(request, write=True)
         lines = [json.loads(line) for line in (await request.body()).splitlines() if line.strip()]
+        if self.sizes and any(line["key"] == "lfsFile" and "size" not in line["value"] for line in lines):
+            raise HubError(400, "", "an LFS file needs a size")
         made = repo.commit(request.path_params["rev"], lines)
         url = f"{self.base(request)}/datasets/{repo.name}/commit/{made.sha}"
         return JSONResponse({"success": True, "commitOid": made.sha, "commitUrl": url})
@@ -413,13 +415,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--xet", action="store_true")
     parser.add_argument("--chunk", type=int)
+    parser.add_argument("--sizes", action="store_true", help="refuse copies, which come without a size")
     given = parser.parse_args()
     given.root.mkdir(parents=True, exist_ok=True)
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", given.port))
         print(listening.getsockname()[1], flush=True)
-        hub = Hub(given.root.absolute(), given.xet, given.chunk)
+        hub = Hub(given.root.absolute(), given.xet, given.chunk, given.sizes)
         config = uvicorn.Config(app_of(hub), log_level="warning", timeout_keep_alive=30)
         uvicorn.Server(config).run(sockets=[listening])
 

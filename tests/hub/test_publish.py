@@ -120,7 +120,7 @@ print(json.dumps({"card": card, "private": info.private, "branches": [one.name f
 
 
 def test_the_card_is_whole_and_a_private_corpus_stays_private(start_hub, tmp_path, versions) -> None:
-    hub = start_hub("lfs")
+    hub = start_hub("sizes")  # a server that takes no copies
     done = medloom(hub, tmp_path / "home", "publish", str(versions[0]), "--repo", REPO, "--private")
     assert done.returncode == 0, done.stderr
     found = json.loads(hub.client(CARD, tmp_path / "reader"))
