@@ -12,6 +12,7 @@ from medloom.quality.filter import Filter, FilterParams, Judgement, Look
 from medloom.quality.thumbs import border_share
 from medloom.quality.verdicts import drop_where, first_of
 
+SMOOTH = ("pet", "nuclear")
 STATISTICS = ("mean", "std", "dark", "bright", "sharpness")
 
 
@@ -22,9 +23,10 @@ class ImageParams(FilterParams):
     this share of black (white) pixels *and* a mean beyond `dark_mean` (`bright_mean`) nothing is left to see; nuclei
     on black reach 0.98 dark, slides on white 0.95 bright.
 
-    Roughness is sharpness over variance: 20 of white noise whatever its strength, 0.07 to 4 of the real pictures that
-    this was measured on, 0.005 to 0.03 of the same blurred over 4 % of their side. It is taken of the picture reduced
-    to about 64 pixels, which doesn't see finer blur. `max_border`: share of the picture that flat margins may take.
+    Roughness is sharpness over variance: 20 of white noise whatever its strength, 0.036 to 4 of the real pictures
+    that this was measured on, 0.002 to 0.032 of the same blurred over 4 to 8 % of their side. It is taken of the
+    picture reduced to about 64 pixels, which doesn't see finer blur; of PET and nuclear medicine, smooth by nature, it
+    isn't asked. `max_border`: share of the picture that flat margins may take.
     `min_sharpness` asks for more than a share of the contrast; 0 leaves it.
     """
 
@@ -35,7 +37,7 @@ class ImageParams(FilterParams):
     dark_mean: float = Field(default=4.0, ge=0, le=255)
     max_bright: float = Field(default=0.995, gt=0, le=1)
     bright_mean: float = Field(default=251.0, ge=0, le=255)
-    min_roughness: float = Field(default=0.01, ge=0)
+    min_roughness: float = Field(default=0.03, ge=0)
     max_roughness: float = Field(default=12.0, gt=0)
     max_border: float = Field(default=0.85, gt=0, le=1)
     min_sharpness: float = Field(default=0.0, ge=0)
@@ -65,7 +67,7 @@ class Image(Filter):
     version: ClassVar[str] = "2"
     score_of: ClassVar[str] = "roughness (sharpness over variance) of its smoothest picture"
     record_columns: ClassVar[tuple[str, ...]] = ("id", "views")
-    view_columns: ClassVar[tuple[str, ...]] = ("id", "width", "height", *STATISTICS, "thumb")
+    view_columns: ClassVar[tuple[str, ...]] = ("id", "width", "height", *STATISTICS, "acquisition", "thumb")
     Params: ClassVar[type[FilterParams]] = ImageParams
     params: ImageParams
 
@@ -137,7 +139,7 @@ class Image(Filter):
                 f"max_{share} ≤ {most:g} or {mean} {'≥' if low else '≤'} {beyond:g}", (f"max_{share}", mean),
             )  # fmt: skip
         yield _Rule(
-            "blurred", "roughness", col("roughness") < p.min_roughness, col("roughness").round(4),
+            "blurred", "roughness", (col("roughness") < p.min_roughness) & ~col("smooth"), col("roughness").round(4),
             f"min_roughness ≥ {p.min_roughness:g}", ("min_roughness",),
         )  # fmt: skip
         yield _Rule(
@@ -151,6 +153,7 @@ class Image(Filter):
 
 
 def _measured(views: pl.DataFrame) -> pl.DataFrame:
-    """The views with `roughness` and `border`."""
+    """The views with `roughness`, `border` and `smooth`."""
     rough = pl.when(pl.col("std") > 0).then(pl.col("sharpness") / pl.col("std") ** 2)
-    return views.with_columns(border_share(views["thumb"]), roughness=rough)
+    smooth = pl.col("acquisition").struct.field("modality").is_in(SMOOTH).fill_null(False)
+    return views.with_columns(border_share(views["thumb"]), roughness=rough, smooth=smooth)

@@ -37,9 +37,9 @@ def test_one_bad_picture_of_several_is_enough_and_others_are_not_touched(kit):
 
 
 def test_blur_is_judged_on_request(kit, reason_of):
-    soft = [kit.view(sharpness=30.0)]
+    soft = [kit.view(sharpness=60.0)]
     assert reason_of("image", kit.record(), soft) is None
-    assert reason_of("image", kit.record(), soft, min_sharpness=50.0) == "blurred"
+    assert reason_of("image", kit.record(), soft, min_sharpness=70.0) == "blurred"
 
 
 def test_a_parameter_moves_its_bound(kit, reason_of):
