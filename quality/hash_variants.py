@@ -64,11 +64,11 @@ def variants(thumbs: Thumbs) -> Variants:
 
 def ranks(thumbs: Thumbs) -> NDArray[np.float64]:
     """Each thumb with its grey levels in place of their mean rank, 0 to 255: the same for any monotone change."""
-    counts = np.zeros((len(thumbs), 256), np.int64)
     flat = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2])
-    np.add.at(counts, (np.repeat(np.arange(len(thumbs)), flat.shape[1]), flat.ravel()), 1)
+    places = np.arange(0, 256 * len(thumbs), 256)[:, None] + flat  # of each pixel in the table of its thumb
+    counts = np.bincount(places.ravel(), minlength=256 * len(thumbs)).reshape(len(thumbs), 256)
     middle = (counts.cumsum(axis=1) - counts / 2) * (255 / max(1, flat.shape[1]))
-    return np.take_along_axis(middle, flat.astype(np.int64), axis=1).reshape(thumbs.shape)
+    return middle.ravel()[places].reshape(thumbs.shape)
 
 
 def _hashed(grey: NDArray[np.float64], window: Window) -> Hashes:

@@ -24,7 +24,7 @@ SAME, PADDED = 0.89, 0.9
 sharp. Different chest radiographs reach 0.86 where they are laid over each other at will (measured on 3,160 pairs)."""
 SOFT = 1.0  # pixels of the thumb
 DETAIL = 3.0  # pixels of the thumb: what varies slower than this says little about who is shown
-BLOCK = 20_000  # thumbs at a time
+BLOCK = 1024  # thumbs at a time: some 40 kB each while they are hashed
 MOVED = 0.02  # share of a side from which on margins differ
 STRAYED = 0.12  # of scale or shear: laid over each other in a way that was not looked for
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
