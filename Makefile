@@ -59,7 +59,7 @@ dev: $(VENV)/.dev  ## set up everything that a developer needs
 evidence: $(VENV)/.core  ## plant lies into true texts and print how many are caught (about a minute)
 	$(BIN)/python tests/synthesis/evidence/measure.py
 
-bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and against peers (about 30 minutes)
+bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and against peers (under an hour)
 	$(BIN)/python tests/bench/run.py --peers .venv-bench/bin/python --json build/bench.json
 
 bench-bytes: $(VENV)/.dev  ## measure what an update costs to publish, by hf_xet's counters (about 5 minutes)
