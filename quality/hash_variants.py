@@ -68,7 +68,7 @@ def ranks(thumbs: Thumbs) -> NDArray[np.float64]:
     places = np.arange(0, 256 * len(thumbs), 256)[:, None] + flat  # of each pixel in the table of its thumb
     counts = np.bincount(places.ravel(), minlength=256 * len(thumbs)).reshape(len(thumbs), 256)
     middle = (counts.cumsum(axis=1) - counts / 2) * (255 / max(1, flat.shape[1]))
-    return middle.ravel()[places].reshape(thumbs.shape)
+    return np.asarray(middle.ravel()[places].reshape(thumbs.shape), np.float64)
 
 
 def _hashed(grey: NDArray[np.float64], window: Window) -> Hashes:
