@@ -81,6 +81,7 @@ class Desk:
 
     async def room(self) -> None:
         """Waits until fewer requests wait than would keep the engines busy."""
+        await asyncio.sleep(0)  # whoever was let in before hands in first
         await self._room.wait()
 
     async def ask(self, asked: Iterable[Asked], pictures: Pictures) -> dict[str, Answer]:
