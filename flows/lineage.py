@@ -19,7 +19,7 @@ from medloom.schemas.record import Record
 from medloom.schemas.view import View
 
 RECORD = ("id", "source", "sample", "config", "task", "type", "template", "licence", "redistribute", "patient",
-          "evidence")  # fmt: skip
+          "evidence", "ratings")  # fmt: skip
 FATE = ("filter", "reason", "detail", "axis", "value")
 PLACE = ("row", "shard")
 SCORES = pa.list_(pa.struct([("filter", pa.string()), ("score", pa.float64())]))
@@ -29,7 +29,8 @@ VIEW = ("media", "source_file", "source_sha256", "passthrough", "derivation")
 def lineage_schema() -> pa.Schema:
     """Columns of ``lineage.parquet``. `prompt` and `model` are what was asked and of whom, null where templates phrase;
     `filter`, `reason` and `detail` are null where the record is kept, `row` and `shard` where it is dropped; `scores`
-    are those that filters gave, in their order. PARTS are digests of what the record says, proves and shows."""
+    are those that filters gave, in their order, and `ratings` a judge's. PARTS are digests of what the record says,
+    proves and shows."""
     record, view = arrow_schema(Record), arrow_schema(View)
     fields = [record.field(name) for name in RECORD]
     fields += [
