@@ -102,6 +102,8 @@ def _prompts(here: Place, synthesis: Synthesis, folder: Path, writers: Sequence[
     from medloom.synthesis.prompt import PromptError, load_prompts
 
     used = {prompt for writer in writers for prompt in writer.prompts}
+    if used and synthesis.judge is not None:
+        used.add("judge")
     for index, name in enumerate(synthesis.prompts):
         loc: Loc = ("synthesis", "prompts", index)
         try:
