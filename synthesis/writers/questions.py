@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -33,6 +34,38 @@ class QuestionParams(RewordedParams):
     per_text: int = Field(default=2, ge=0)
 
 
+ASKED = {
+    "where": r"\b(?:where|whereabouts|locat\w+|position\w*|place|(?:which|what) (?:part|area|region|side|ninth|"
+    r"corner)|lie|lies|found)\b",
+    "how many": r"\b(?:how many|count\w*|number)\b",
+    "how taken": r"\b(?:modality|imaging|technique|method|taken|kind of (?:picture|image|imaging|scan)|acquired|"
+    r"made|produced)\b",
+    "plane": r"\b(?:plane|orientation|axial|cut|slice\w*)\b",
+    "view": r"\b(?:projection|view|direction|position\w*)\b",
+    "how big": r"\b(?:how (?:large|big|long|wide|far|much)|size|measure\w*|area|volume|length|diameter|axis|axes|"
+    r"extent|distance|"
+    r"angle|dimension\w*)\b",
+    "which": r"\b(?:which|what|name|identify|choose|select)\b",
+}
+"""What a question can ask for, by the words that it then has one of."""
+_TEMPLATES = (
+    ("where", r"\bwhere\b|\bwhich part\b|\blocate\b|\bpart of the picture does\b|\bwhich side\b"),
+    ("how many", r"\bhow many\b|\bcount\b|\bnumber of\b"), ("how taken", r"\bmodality\b|"
+        r"\bimaging\b"), ("plane", r"\bplane\b"),
+    ("view", r"\bprojection\b"), ("how big", r"\bhow (?:large|big|long|wide|far)\b|\bsize\b|\bmeasure\b|\barea of\b|"
+        r"\bvolume of\b"),
+    ("which", r"^(?:which|what) (?!part)\b.*\b(?:lies|shown?|seen|these|following)\b"),
+)  # fmt: skip
+
+
+def another_asked(template: str, question: str) -> str | None:
+    """What the template's question asks for and the other doesn't; None where they ask for the same."""
+    for name, pattern in _TEMPLATES:
+        if re.search(pattern, template, re.IGNORECASE):
+            return None if re.search(ASKED[name], question, re.IGNORECASE) else name
+    return None
+
+
 def question_faults(brief: Brief, question: str, untold: tuple[str, ...] = (), boxes: bool = False) -> Iterator[Fault]:
     """What is wrong with a question that stands for the template's: another thing asked, another place, the answer
     given away, a thing taken for granted that isn't proved."""
@@ -40,6 +73,9 @@ def question_faults(brief: Brief, question: str, untold: tuple[str, ...] = (), b
     about = brief.concepts if any(claim.term in brief.concepts for claim in theirs.claims) else ()
     wanted = Wanted(ground=proved(brief), question=True, about=about, untold=untold, boxes=boxes, words=(3, 45))
     yield from faults(question, wanted)
+    missing = another_asked(brief.slot("question"), question)
+    if missing is not None and brief.form != "closed":
+        yield Fault("answer", f"asks for something else than {missing}")
     asked, ours = ({spot.words for spot in theirs.spots}, {spot.words for spot in claims_of(question).spots})
     if asked != ours:
         yield Fault("place", "another place is asked about")

@@ -338,3 +338,22 @@ def test_a_judge_rates_what_has_passed(smear: Scene, context: Context, talk: Cal
     assert unread.records[0].ratings == ()
     assert msgspec.structs.replace(written.records[0], ratings=()) == unread.records[0]
     assert not talk(JudgedWriter(writer), brief, ["nothing", "nothing"])[0].records
+
+
+@pytest.mark.parametrize(
+    ("template", "question", "missing"),
+    [
+        ("Where in the picture is the heart?", "What is the heart?", "where"),
+        ("Where in the picture is the heart?", "In which part of the picture is the heart?", None),
+        ("How many platelets are there?", "Are there platelets?", "how many"),
+        ("How many platelets are there?", "What number of platelets can be counted?", None),
+        ("Which imaging modality is this?", "How was this picture taken?", None),
+        ("Which imaging modality is this?", "What does one see here?", "how taken"),
+        ("What lies in the centre of the picture?", "Is there something in the centre of the picture?", "which"),
+        ("Does this picture show a fracture?", "Can a fracture be seen?", None),
+    ],
+)
+def test_a_question_must_ask_for_the_same(template: str, question: str, missing: str | None) -> None:
+    from medloom.synthesis.writers.questions import another_asked
+
+    assert another_asked(template, question) == missing
