@@ -12,7 +12,7 @@ from medloom.schemas.record import MEDIA_TAGS, Rating, Record
 from medloom.synthesis.brief import Brief
 from medloom.synthesis.engines.request import Message, Request, Sampling
 from medloom.synthesis.evidence.form import BadForm, parsed
-from medloom.synthesis.writer import Exchange, Writer, Written
+from medloom.synthesis.writer import Exchange, Refused, Writer, Written
 
 if TYPE_CHECKING:
     from medloom.synthesis.prompt import PromptBook
@@ -25,8 +25,8 @@ RATINGS = ("relevance", "visual_dependence", "image_correspondence", "formatting
 class JudgedWriter(Writer):
     """A writer whose records are rated after they have passed the evidence check: one request for each.
 
-    A rating that can't be read is left out, and the record stays: whoever wants only what was rated well says so by the
-    filter ``ratings``. The judge is asked once; it is a score, not a proof.
+    A rating that can't be read is left out and counted as ``unrated``, and the record stays: whoever wants only what
+    was rated well says so by the filter ``ratings``. The judge is asked once; it is a score, not a proof.
     """
 
     def __init__(self, inner: Writer) -> None:
@@ -56,7 +56,12 @@ class JudgedWriter(Writer):
             msgspec.structs.replace(record, ratings=ratings(exchange))
             for record, exchange in zip(written.records, rated, strict=True)
         )
-        return Written(records, written.refused)
+        unread = tuple(
+            Refused("unrated", exchange.answer.reason or exchange.answer.text[:200])
+            for record, exchange in zip(records, rated, strict=True)
+            if not record.ratings
+        )
+        return Written(records, (*written.refused, *unread))
 
 
 def judging(record: Record, brief: Brief, prompts: PromptBook) -> Request:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
+from medloom.converters.text.sentences import sentences
 from medloom.synthesis.evidence.claims import claims_of
-from medloom.synthesis.evidence.copies import copied, near
+from medloom.synthesis.evidence.copies import copied, near, words_of
 from medloom.synthesis.evidence.ground import Ground
 from medloom.synthesis.evidence.held import Fault, held
 from medloom.synthesis.evidence.language import speaks
@@ -78,6 +79,12 @@ def _form(text: str, wanted: Wanted) -> Iterator[Fault]:
     least, most = wanted.words
     if not least <= count <= most:
         yield Fault("format", f"{count} words, not {least} to {most}")
+    said = [text[start:end] for start, end in sentences(text)]
+    for number, one in enumerate(said):
+        again = next((other for other in said[:number] if near(one, other) >= 0.6 and len(one.split()) > 3), None)
+        if again is not None and (_told(one) <= _told(again) or _told(again) <= _told(one)):
+            yield Fault("format", f"says again: {one}")
+            break
     if _RESIDUE.search(text):
         yield Fault("format", f"marks of a prompt: {_RESIDUE.search(text)[0]!r}")  # type: ignore[index]
     patterns = [_META] + ([] if wanted.of_text else [_REVEALS, _SAYS_LABEL, _REPORT])
@@ -91,6 +98,10 @@ def _form(text: str, wanted: Wanted) -> Iterator[Fault]:
         yield Fault("copied", run)
     if wanted.unlike is not None and near(text, wanted.unlike) >= 0.9:
         yield Fault("copied", "the same words again")
+
+
+def _told(text: str) -> set[str]:
+    return set(words_of(text))
 
 
 def _stated(text: str, wanted: Wanted) -> Iterator[Fault]:

@@ -66,6 +66,10 @@ def test_a_caption_says_all_that_is_shown(smear: Scene, context: Context, talk: 
         ("A CT slice with three red blood cells and one white blood cell.", "modality"),
         ("According to the facts there are three red blood cells and one white blood cell.", "reveals"),
         ("Drei rote Blutkörperchen und ein weißes Blutkörperchen sind in diesem Bild zu sehen.", "language"),
+        (
+            "Three red blood cells and a white blood cell. There are three red blood cells and a white blood cell.",
+            "format",
+        ),
         ("Three red blood cells; one white blood cell in the upper left of the picture.", "place"),
         ("Three red blood cells and one white blood cell at [1, 2, 30, 40] in the picture.", "box"),
     ],
@@ -336,6 +340,7 @@ def test_a_judge_rates_what_has_passed(smear: Scene, context: Context, talk: Cal
     assert past[1].request.messages[-1].pictures == (smear.view.sha256,)
     unread, _ = talk(JudgedWriter(writer), brief, [{"caption": said}, "five stars"])
     assert unread.records[0].ratings == ()
+    assert unread.refused[0].reason == "unrated"
     assert msgspec.structs.replace(written.records[0], ratings=()) == unread.records[0]
     assert not talk(JudgedWriter(writer), brief, ["nothing", "nothing"])[0].records
 
