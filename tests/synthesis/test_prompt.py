@@ -96,7 +96,6 @@ def test_a_folder_takes_the_place_of_a_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("id: caption", "id: capital", "no prompt has the id"),
         ("slots: [facts]", "slots: [facts, weather]", "declared but not used"),
         ("properties: {caption: {type: string}}, required: [caption]",
          "properties: {text: {type: string}}, required: [text]", "are read"),
@@ -111,3 +110,8 @@ def test_a_folder_may_not_ask_for_what_nobody_fills(tmp_path: Path, old: str, ne
 def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="no prompt files"):
         load_prompts((tmp_path,))
+
+
+def test_a_folder_may_hold_a_prompt_of_another_packages_writer(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(PAGE.replace("id: caption", "id: capital"), "utf-8")
+    assert "capital" in load_prompts((tmp_path,))
