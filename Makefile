@@ -65,6 +65,10 @@ bench: $(VENV)/.core .venv-bench/.ready  ## measure against a plain loop and aga
 bench-bytes: $(VENV)/.dev  ## measure what an update costs to publish, by hf_xet's counters (about 5 minutes)
 	$(BIN)/python tests/bench/publish_bytes.py --json build/publish_bytes.json
 
+.PHONY: bench-duplicates
+bench-duplicates: $(VENV)/.core  ## the cost curve of near-duplicate search and decontamination, to 10 million hashes
+	$(BIN)/python tests/bench/near_duplicates.py --json build/bench-duplicates.json
+
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
 

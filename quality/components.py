@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+HELD = 20_000_000  # edges
 
 
 def components(count: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.int64]:
@@ -23,3 +26,19 @@ def components(count: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[n
     _, first = np.unique(labels, return_index=True)
     smallest: NDArray[np.int64] = first.astype(np.int64)[labels]
     return smallest
+
+
+def linked(count: int, blocks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[np.int64]:
+    """`components` over blocks of edges, of which never more than some are held: they are merged as they come."""
+    smallest = np.arange(count)
+    left: list[NDArray[Any]] = []
+    right: list[NDArray[Any]] = []
+    held = 0
+    for one, other in blocks:
+        left.append(one)
+        right.append(other)
+        held += len(one)
+        if held > HELD:
+            smallest = components(count, np.concatenate((*left, smallest)), np.concatenate((*right, np.arange(count))))
+            left, right, held = [], [], 0
+    return components(count, np.concatenate((*left, smallest)), np.concatenate((*right, np.arange(count))))

@@ -13,8 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from medloom.quality.components import components
-from medloom.quality.duplicates import BITS, MEAN_GAP, MIN_ONES, MIN_SPREAD, Pairs, near_pairs, picture_pairs
+from medloom.quality.duplicates import MEAN_GAP, MIN_ONES, MIN_SPREAD, near_pairs, picture_pairs
 from medloom.quality.hash_variants import CROPS, WHOLE, Variants, Window, ranks, variants
+from medloom.quality.near_search import BITS, Pairs
 from medloom.quality.thumbs import stack
 from medloom.schemas.appearance import THUMB_SIDE
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import polars as pl
 
-from medloom.quality.duplicates import Pairs, repeats
+from medloom.quality.duplicates import repeats
+from medloom.quality.near_search import Pairs
 from medloom.quality.verdicts import drop_where, first_of, none_dropped
 
 Across = Literal["sources", "all"]

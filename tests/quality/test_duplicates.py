@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medloom.quality.components import components
-from medloom.quality.duplicates import hash_values, near_pairs, picture_pairs, repeats
+from medloom.quality.components import components, linked
+from medloom.quality.duplicates import hash_values, near_pairs, picture_blocks, picture_pairs, repeats
 from medloom.quality.likeness import clusters
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), max_size=30)
@@ -123,3 +124,36 @@ def test_components_name_the_smallest_node_of_each(graph):
             label[a] = label[b] = min(label[a], label[b])
     found = components(count, np.array([a for a, _ in edges], int), np.array([b for _, b in edges], int))
     assert found.tolist() == label
+
+
+def test_a_million_alike_pictures_are_paired_with_the_first_alone():
+    count = 100_000
+    pictures = pl.DataFrame(
+        {
+            "sha256": [f"{row:06d}" for row in range(count)],
+            "phash": [FULL] * (count - 1) + [NEAR],
+            "mean": [90.0] * count,
+            "std": [40.0] * count,
+            "width": [64] * count,
+            "height": [64] * count,
+        }
+    )
+    pairs = list(picture_blocks(pictures))
+    assert sum(len(left) for left, _ in pairs) < 40 * count
+    assert len(set(linked(count, pairs).tolist())) == 1
+
+
+def test_pairs_of_one_owner_are_left_out_on_request():
+    rows = _pictures(*((name, FULL, 90.0, 40.0, 64, 64) for name in "abc"))
+    owned = rows.with_columns(owner=pl.Series(["x", "x", "y"]))
+    assert [side.tolist() for side in picture_pairs(owned)] == [[0, 1], [2, 2]]
+
+
+@given(EDGES, st.integers(1, 20))
+def test_components_come_the_same_in_blocks(graph, held):
+    count, edges = graph
+    left, right = (np.array([edge[side] for edge in edges], int) for side in (0, 1))
+    blocks = [(left[at : at + 3], right[at : at + 3]) for at in range(0, len(edges), 3)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("medloom.quality.components.HELD", held)
+        assert linked(count, blocks).tolist() == components(count, left, right).tolist()
