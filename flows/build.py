@@ -156,7 +156,7 @@ class Build:
         for (number, job), told in zip(jobs.items(), state.told, strict=True):
             state.folders[number] = Path(job.into)
             state.reports[number] = told.report
-            state.drops += judge_unit(Trial(folder=job.into, filters=self.filters)).drops
+            state.drops += judge_unit(Trial(folder=job.into, filters=self.filters, base=job.base)).drops
 
     def _start_talking(self) -> None:
         """Starts the engines, if anybody will speak with them, while the first pictures are converted."""
@@ -265,8 +265,8 @@ class Build:
             keyed=keyed(state.resolved.card),
         )
 
-    def works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...]]]:
-        """The units of a source that was listed, with the filters that judge them."""
+    def works(self, state: SourceState) -> Iterator[tuple[Work, tuple[FilterSpec, ...], str]]:
+        """The units of a source that was listed, with the filters that judge them and the catalog's folder."""
         assert state.listing is not None and state.recipe is not None
         samples = self.store.samples(state.name)
         limits = self.catalog.limits
@@ -280,7 +280,7 @@ class Build:
                 allowance=allowance,
                 expendable=self.workers.count > 0,
             )
-            yield work, self.filters
+            yield work, self.filters, str(self.resolved.folder.absolute())
 
     def _check_refused(self, state: SourceState) -> None:
         assert state.listing is not None
@@ -344,14 +344,14 @@ class Build:
         return clock()
 
 
-def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...]]) -> tuple[UnitReport, tuple[Drop, ...]]:
+def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...], str]) -> tuple[UnitReport, tuple[Drop, ...]]:
     from medloom.flows.judge import Trial, judge_unit
 
-    work, filters = job
+    work, filters, base = job
     report = run_unit(work)
     if report.briefs:  # judged when it is told
         return report, ()
-    return report, judge_unit(Trial(folder=work.folder, filters=filters)).drops
+    return report, judge_unit(Trial(folder=work.folder, filters=filters, base=base)).drops
 
 
 def keyed(card: SourceCard) -> str:
@@ -391,7 +391,7 @@ def _versioned_filters(resolved: Resolved) -> tuple[FilterSpec, ...]:
     from medloom.quality.registry import load_filter
 
     named = resolved.catalog.filter_params.items()
-    return tuple((name, load_filter(name, params).version, params) for name, params in named)
+    return tuple((name, load_filter(name, params, resolved.folder).fingerprint(), params) for name, params in named)
 
 
 def words_digest() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -52,15 +54,16 @@ def examine_tasks(here: Place, raw: Any, sources: Sequence[ResolvedSource], prob
     return found
 
 
-def examine_filters(here: Place, raw: Any, problems: list[Problem]) -> list[Filter]:
-    """The filters in which there is no mistake, in order."""
+def examine_filters(here: Place, raw: Any, problems: list[Problem], folder: Path) -> list[Filter]:
+    """The filters in which there is no mistake, in order; `folder` is the catalog's."""
     entries = list(_entries(here, "filters", raw, problems))
     if not entries:
         return []
     from medloom.quality.registry import filter_names, load_filter
 
     names = filter_names()
-    found: list[Filter | None] = [_load("filter", entry, names, load_filter, problems) for entry in entries]
+    load = partial(load_filter, folder=folder)
+    found: list[Filter | None] = [_load("filter", entry, names, load, problems) for entry in entries]
     return [one for one in found if one is not None]
 
 

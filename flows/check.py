@@ -86,7 +86,7 @@ def _examine(path: Path, overrides: Mapping[str, str]) -> tuple[list[Problem], R
     problems = list(_shape(here, data))
     sources = examine_sources(here, data, path.parent, overrides, problems)
     tasks = examine_tasks(here, data.get("tasks"), sources, problems)
-    filters = examine_filters(here, data.get("filters"), problems)
+    filters = examine_filters(here, data.get("filters"), problems, path.parent)
     problems += examine_engine(here, data, path.parent, sources, tasks)
     problems += _suites(here, data, path.parent)
     problems = _sorted(problems, path)

@@ -103,7 +103,7 @@ def _loaded(
     if not folders:
         raise BuildError(f"{store.work} holds no units of {', '.join(named)}: build first, or give --out or --work")
     specs: list[FilterSpec] = [(name, "", params) for name, params in resolved.catalog.filter_params.items()]
-    filters = load_filters(specs)
+    filters = load_filters(specs, resolved.folder)
     columns = {"id", *STORY, *(name for one in filters for name in one.record_columns)}
     view_columns = {"id", *(name for one in filters for name in one.view_columns)}
     records = gather(folders, "records.arrow", columns).drop("unit", "row").sort("id")

@@ -44,10 +44,11 @@ class UnitVerdicts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit to judge, and by which filters."""
+    """One unit to judge, and by which filters; `base` is the catalog's folder."""
 
     folder: str
     filters: tuple[FilterSpec, ...]
+    base: str = "."
 
     @property
     def file(self) -> Path:
@@ -68,7 +69,7 @@ def judge_unit(trial: Trial) -> UnitVerdicts:
     done = read_json(trial.file, UnitVerdicts)
     if isinstance(done, UnitVerdicts):
         return done
-    filters = [made for made in load_filters(trial.filters) if made.scope == "unit"]
+    filters = [made for made in load_filters(trial.filters, Path(trial.base)) if made.scope == "unit"]
     folder = Path(trial.folder)
     views = read_views(folder, {name for one in filters for name in one.view_columns} | {"id"})
     records = read_columns(folder / "records.arrow", {name for one in filters for name in one.record_columns} | {"id"})
@@ -116,11 +117,11 @@ def drops_of(one: Filter, found: Judgement) -> Iterator[Drop]:
         yield Drop(record=row["record"], filter=one.name, reason=row["reason"], detail=row["detail"] or "")
 
 
-def load_filters(specs: Iterable[FilterSpec]) -> list[Filter]:
-    """The filters of a catalog, in its order."""
+def load_filters(specs: Iterable[FilterSpec], base: Path | None = None) -> list[Filter]:
+    """The filters of a catalog that lies in the folder `base`, in its order."""
     from medloom.quality.registry import load_filter
 
-    return [load_filter(name, params) for name, _, params in specs]
+    return [load_filter(name, params, base) for name, _, params in specs]
 
 
 def read_columns(path: Path, columns: set[str]) -> pl.DataFrame:

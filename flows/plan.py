@@ -48,7 +48,7 @@ def plan_source(build: Build, name: str) -> SourcePlan:
     state = build.sources[name]
     assert state.listing is not None and state.recipe is not None
     done, missing, changed = 0, 0, 0
-    for work, _ in build.works(state):
+    for work, _, _ in build.works(state):
         report = read_json(Path(work.folder) / "unit.json", UnitReport)
         if not isinstance(report, UnitReport):
             missing += 1

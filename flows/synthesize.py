@@ -205,5 +205,6 @@ def tellings(build: Build, name: str, voice: Voice, cache: Path) -> Iterator[tup
                     voice=voice,
                     cache=str(cache),
                     filters=build.filters,
+                    base=str(build.resolved.folder.absolute()),
                 ),
             )

@@ -69,6 +69,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     voice: Voice
     cache: str
     filters: tuple[FilterSpec, ...]
+    base: str = "."
     failed: dict[str, Answer] = {}
 
 
@@ -134,7 +135,7 @@ def tell_unit(job: Telling) -> Told | Wanted:
         if isinstance(story, Wanted):
             return story
         done = _commit(job, story)
-    judge_unit(Trial(folder=job.into, filters=job.filters))
+    judge_unit(Trial(folder=job.into, filters=job.filters, base=job.base))
     return done
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import msgspec
@@ -81,6 +82,16 @@ class Filter:
 
     def __init__(self, params: FilterParams) -> None:
         self.params = params
+
+    def attach(self, folder: Path) -> None:
+        """Told where the catalog lies, before anything is judged: files that parameters name are relative to it.
+
+        Raises CatalogError where such a file is not there or not what it should be.
+        """
+
+    def fingerprint(self) -> str:
+        """What the lock notes as the filter's version, and by which verdicts are kept: files that it reads count."""
+        return self.version
 
     def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
         """Rows of VERDICT_SCHEMA (record id, reason as a snake_case code, detail), one for each record to drop.

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,11 +39,15 @@ def filter_class(name: str) -> type[Filter]:
     return found
 
 
-def load_filter(name: str, params: Mapping[str, Any]) -> Filter:
-    """The filter of that name with its parameters. Raises CatalogError where the name or a parameter is wrong."""
+def load_filter(name: str, params: Mapping[str, Any], folder: Path | None = None) -> Filter:
+    """The filter of that name with its parameters, for a catalog in `folder`.
+
+    Raises CatalogError where the name or a parameter is wrong, or a file that one names; files only where `folder` is
+    given.
+    """
     found = filter_class(name)
     try:
-        return found(found.Params.model_validate(dict(params)))
+        made = found(found.Params.model_validate(dict(params)))
     except ValidationError as error:
         known = list(found.Params.model_fields)
         wrong = "; ".join(
@@ -51,6 +56,9 @@ def load_filter(name: str, params: Mapping[str, Any]) -> Filter:
             for one in error.errors()
         )
         raise CatalogError(f"filter {name!r}: {wrong} (parameters: {', '.join(sorted(known)) or 'none'})") from error
+    if folder is not None:
+        made.attach(folder)
+    return made
 
 
 def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
