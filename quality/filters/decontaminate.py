@@ -27,7 +27,7 @@ class DecontaminateParams(FilterParams):
     look alike: with a benchmark of ten thousand chest films take 40. `kinds`: what counts as overlap.
     """
 
-    against: tuple[str, ...] = Field(min_length=1)
+    against: tuple[str, ...] = ()
     difference: int = Field(default=DIFFERENCE, ge=0, le=100)
     kinds: tuple[str, ...] = Field(default=("exact", "perceptual", "text"), min_length=1)
 
@@ -52,6 +52,8 @@ class Decontaminate(Filter):
         self._folder = Path()
 
     def attach(self, folder: Path) -> None:
+        if not self.params.against:
+            raise CatalogError("decontaminate names no index: `against: [exam.index.parquet]`")
         unknown = set(self.params.kinds) - {"exact", "perceptual", "text"}
         if unknown:
             raise CatalogError(f"kinds: {', '.join(sorted(unknown))}: they are exact, perceptual and text")

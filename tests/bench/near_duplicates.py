@@ -2,9 +2,9 @@
 
 `make bench-duplicates`, or ``python tests/bench/near_duplicates.py --counts 100000 1000000``. Every figure is a fresh
 process. The hashes are drawn: 5 % are near-duplicates of others, 1 % are one picture again and again (blank ones), and
-1 % agree with each other in 40 of 64 bits. `search` finds all pairs of unequal hashes, `pictures` pairs with their statistics
-compared and chains of them closed, `benchmark` looks the hashes up in an index of
-100,000 pictures, 16 hashes each.
+1 % agree with each other in 40 of 64 bits. `search` finds all pairs of unequal hashes, `pictures` the pairs whose
+statistics agree, and closes their chains, `benchmark` looks the hashes up in an index of 100,000 pictures, 16 hashes
+each.
 """
 
 from __future__ import annotations
