@@ -352,6 +352,49 @@ def conform(
         raise typer.Exit(EXIT_FAILED)
 
 
+@app.command("benchmark-index")
+def benchmark_index(
+    source: Annotated[
+        str, typer.Argument(help="A file, a folder, or the id of a dataset on the Hub.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The index to write: NAME.index.parquet.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option(help="The benchmark's name; the file's by default.")] = "",
+    licence: Annotated[str, typer.Option(help="The benchmark's licence.")] = "unknown",
+    images: Annotated[Path | None, typer.Option(help="Where its pictures lie, if elsewhere.")] = None,
+) -> None:
+    """Make the index that keeps a benchmark out of corpora; it holds hashes alone, no picture and no text."""
+    from medloom.flows.benchmark import make_index
+
+    about, broken = make_index(source, out, name or out.name.split(".")[0], licence, images)
+    told = f", {broken:,} pictures unreadable" if broken else ""
+    print(f"{out}: {about.name}, {about.pictures:,} pictures and {about.texts:,} texts{told}; now in a catalog:")
+    print(f"  filters: [..., {{decontaminate: {{against: [{out}]}}}}]")
+
+
+@app.command()
+def audit(
+    path: Annotated[
+        Path, typer.Argument(help="A corpus: a JSON, JSONL, Parquet, TSV or CSV file, or a folder of them.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where audit.html and audit.json go.")] = Path("audit"),
+    images: Annotated[Path | None, typer.Option(help="Where the pictures lie, if elsewhere.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="A benchmark index to hold it against; may be repeated.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=0, help="Most pictures that are read; 0 reads none.")] = 20_000,
+    fail_on: Annotated[
+        Literal["bad", "look", "never"], typer.Option(help="From which verdict on it exits with 1.")
+    ] = "bad",
+) -> None:
+    """Say what is wrong with somebody's corpus: a table here, a page to read, a file for machines."""
+    from medloom.flows.audit.told import tell_audit
+
+    if tell_audit(path, out, images, against or [], pictures, fail_on):
+        raise typer.Exit(EXIT_FAILED)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

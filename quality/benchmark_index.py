@@ -7,7 +7,7 @@ back: a mark says of a 16 × 16 grid of patches which neighbour is brighter, a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -71,19 +71,25 @@ class IndexMaker:
 
     def __init__(self, about: About) -> None:
         self.about = about
-        self._sha256: list[str] = []
+        self._sha256: list[tuple[str, int]] = []
+        self._pictures = 0
         self._marks: list[Marks] = []
         self._of: list[NDArray[np.int64]] = []
         self._questions: list[tuple[Digests, NDArray[np.int64]]] = []
         self._ngrams: list[tuple[Digests, NDArray[np.int64]]] = []
         self._texts = 0
 
-    def add_pictures(self, sha256: list[str], thumbs: Thumbs) -> None:
-        """Pictures by the SHA-256 of their bytes, in hex, and their thumbs (N × 64 × 64)."""
+    def add_pictures(self, sha256: list[str], thumbs: Thumbs, stored: Sequence[str] = ()) -> None:
+        """Pictures by the SHA-256 of their bytes, in hex, and their thumbs (N × 64 × 64).
+
+        `stored`: that of the bytes that a build would store, which may be without metadata.
+        """
         marks, of = kept_marks(thumbs)
         self._marks.append(marks)
-        self._of.append(of + len(self._sha256))
-        self._sha256 += sha256
+        self._of.append(of + self._pictures)
+        for number, names in enumerate(zip(sha256, stored or sha256, strict=True)):
+            self._sha256 += [(name, self._pictures + number) for name in dict.fromkeys(names)]
+        self._pictures += len(sha256)
 
     def add_texts(self, questions: list[str], texts: list[str]) -> None:
         """Questions (with their options), and all that an item says, one of each for each item."""
@@ -96,8 +102,14 @@ class IndexMaker:
 
     def write(self, path: Path) -> About:
         """Writes the index; the same benchmark gives the same bytes. Returns what it says of itself."""
-        about = msgspec.structs.replace(self.about, pictures=len(self._sha256), texts=self._texts)
-        parts = [_rows("sha256", np.arange(len(self._sha256)), [bytes.fromhex(each) for each in self._sha256])]
+        about = msgspec.structs.replace(self.about, pictures=self._pictures, texts=self._texts)
+        parts = [
+            _rows(
+                "sha256",
+                np.array([of for _, of in self._sha256], np.int64),
+                [bytes.fromhex(name) for name, _ in self._sha256],
+            )
+        ]
         marks, of = _joined(self._marks, (0, WORDS), np.uint64), _joined(self._of, (0,), np.int64)
         parts.append(_rows("mark", of, [row.astype(">u8").tobytes() for row in marks]))
         for kind, found in (("question", self._questions), ("ngram", self._ngrams)):

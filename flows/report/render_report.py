@@ -29,16 +29,16 @@ def render_report(figures: CorpusFigures) -> str:
     Everything that comes from a source is escaped, and a Content-Security-Policy names the digests of the page's own
     style and script, so that a browser runs nothing else and fetches nothing.
     """
-    style, script = _part("report.css"), _part("report.js")
+    style, script = part_of("report.css"), part_of("report.js")
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             f=figures,
             style=Markup(style),
             script=Markup(script),
-            style_digest=_digest(style),
-            script_digest=_digest(script),
+            style_digest=digest_of(style),
+            script_digest=digest_of(script),
             groups=funnel_groups(figures.funnel),
             tables=tallies(figures),
             crossing=crossing(figures),
@@ -60,11 +60,12 @@ def render_report(figures: CorpusFigures) -> str:
     )
 
 
-def _part(name: str) -> str:
+def part_of(name: str) -> str:
+    """A file of this folder: a template, a style or a script."""
     return files("medloom.flows.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
     """As a Content-Security-Policy states it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -74,9 +75,10 @@ def _shown(value: Any) -> Any:
     return plain_text(value, 4000) if type(value) is str else value
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_part),
+def environment() -> Environment:
+    """Templates of this folder; everything is escaped, and freed of what can't be shown."""
+    made = Environment(
+        loader=FunctionLoader(part_of),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -84,7 +86,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_shown,
     )
-    environment.filters |= {
+    made.filters |= {
         "whole": wording.whole,
         "decimal": wording.decimal,
         "size": wording.size,
@@ -93,5 +95,5 @@ def _environment() -> Environment:
         "modality": modality_name,
         "as_chart": histogram_chart,
     }
-    environment.globals |= {"share": wording.share, "segments": segments}
-    return environment
+    made.globals |= {"share": wording.share, "segments": segments}
+    return made
