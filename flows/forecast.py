@@ -101,7 +101,7 @@ def _briefs(build: Build, name: str) -> tuple[int, list[Brief]]:
     """The briefs of the units that are done, or else of a few Samples that are tried in memory."""
     state = build.sources[name]
     looked, found = 0, list[Brief]()
-    for work, _ in build.works(state):
+    for work, _, _ in build.works(state):
         folder = Path(work.folder)
         if (folder / "unit.json").exists():
             looked += work.partition.samples
@@ -109,7 +109,7 @@ def _briefs(build: Build, name: str) -> tuple[int, list[Brief]]:
     if looked:
         return looked, found
     result = Result(_Nothing())
-    for work, _ in build.works(state):
+    for work, _, _ in build.works(state):
         tasks, context = toolbox(work.recipe)
         origin = origin_of(work.recipe)
         for sample in read_partition(Path(work.samples))[: TRIED - looked]:
