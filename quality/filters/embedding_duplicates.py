@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from medloom.quality.duplicates import MIN_SPREAD, Pairs
+from medloom.quality.duplicates import MIN_SPREAD
 from medloom.quality.embedding import gradients, near_vectors, onnx_model
 from medloom.quality.filter import Filter, FilterParams
+from medloom.quality.near_search import Pairs
 from medloom.quality.repeated import RECORD_COLUMNS, Across, drop_repeated
 from medloom.quality.thumbs import stack
 
