@@ -56,6 +56,16 @@ def source_lock(recipe: Recipe, reports: Sequence[UnitReport], refused: int) -> 
     )
 
 
+def locked_recipe(catalog: Catalog) -> dict[str, Any]:
+    """The catalog as a lock has it: without where its sources and the version before lie on this machine."""
+    recipe = catalog.model_dump(mode="json")
+    recipe["synthesis"] = catalog.synthesis.content
+    for use in recipe["sources"]:
+        use.pop("path", None)
+    recipe["shards"].pop("follows")
+    return recipe
+
+
 def lock_of(
     catalog: Catalog,
     sources: dict[str, SourceLock],
@@ -74,14 +84,9 @@ def lock_of(
     source lies is left out, and so is where the `earlier` version lies that this one follows: its version and the
     SHA-256 of its lock are told.
     """
-    recipe = catalog.model_dump(mode="json")
-    recipe["synthesis"] = catalog.synthesis.content
-    for use in recipe["sources"]:
-        use.pop("path", None)
-    recipe["shards"].pop("follows")
     content = {
         "schema_version": SCHEMA_VERSION,
-        "catalog": recipe,
+        "catalog": locked_recipe(catalog),
         "sources": {name: msgspec.to_builtins(lock) for name, lock in sorted(sources.items())},
         "tasks": {name: {"version": version, "params": params} for name, version, params in tasks},
         "filters": [{"name": name, "version": version, "params": params} for name, version, params in filters],

@@ -14,6 +14,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from medloom.flows.lock import locked_recipe
 from medloom.flows.plan import plan_source
 from medloom.flows.watched import artifact_key, leave_artifacts
 
@@ -59,11 +60,7 @@ def _lock(out: Path) -> dict[str, Any] | None:
 
 def _changed(build: Any, lock: dict[str, Any]) -> list[str]:
     """What the lock says otherwise than this catalog and this medloom."""
-    catalog = build.catalog.model_dump(mode="json")
-    for use in catalog["sources"]:
-        use.pop("path", None)
-    catalog["shards"].pop("follows", None)
-    catalog = json.loads(json.dumps(catalog))
+    catalog = json.loads(json.dumps(locked_recipe(build.catalog)))
     before = lock["catalog"]
     why = [f"the catalog's {key} has changed" for key in catalog if catalog[key] != before.get(key)]
     if build.versions != lock["versions"]:

@@ -85,10 +85,12 @@ def small_copy(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> str:
 
 
 class Finder:
-    """Finds the file of a name: under the roots, below ``images/``, with a suffix added, else by its last part."""
+    """Finds the file of a name: under the roots, below ``images/``, with a suffix added, else by its last part, which
+    is looked for in `searched` alone: beside somebody's corpus lie pictures that aren't its own."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], searched: Sequence[Path] | None = None) -> None:
         self.roots = [root for root in dict.fromkeys(root.resolve() for root in roots) if root.is_dir()]
+        self.searched = self.roots if searched is None else [root.resolve() for root in searched if root.is_dir()]
         self._by_name: dict[str, Path] | None = None
 
     def find(self, name: str) -> Path | None:
@@ -112,7 +114,7 @@ class Finder:
     def _index(self) -> dict[str, Path]:
         if self._by_name is None:
             found: dict[str, Path] = {}
-            for root in self.roots:
+            for root in self.searched:
                 for path in islice(root.rglob("*"), 2_000_000):
                     if path.suffix.lower() in SUFFIXES and not path.is_symlink():
                         found.setdefault(path.name, path)

@@ -58,7 +58,8 @@ def audit(
     found, seen = Found(), Seen()
     items = frame_of(read_items(path, found), seen, most)
     folder = path if path.is_dir() else path.parent
-    finder = Finder([one for one in (images, folder, folder.parent) if one is not None][: 3 if images is None else 2])
+    own = [folder] if images is None else [images, folder]
+    finder = Finder([*own, folder.parent] if images is None else own, searched=own)
     findings: list[Finding] = []
 
     def take(each: Iterator[Finding] | list[Finding]) -> None:

@@ -13,7 +13,7 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, playwright's event loop is this thread's
 def browser():
     """Chromium from `MEDLOOM_BROWSER` or the PATH. Without one the test is skipped, but never where MEDLOOM_CI=1."""
     names = ("chromium", "chromium-browser", "google-chrome")
