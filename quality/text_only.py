@@ -24,15 +24,7 @@ def asked_of(records: pl.DataFrame) -> pl.DataFrame:
     id, source, task, fold, question (words of the first turn, without options and tags), option, correct, options (how
     many). `records` has COLUMNS.
     """
-    group = pl.coalesce("patient", "sample")
-    known = records.filter(pl.col("form").is_in(["single", "closed"]))
-    groups = known.select(group=pl.concat_str("source", group, separator="\0")).unique().sort("group")
-    folds = groups.with_columns(
-        fold=pl.Series([seed("fold", name) % FOLDS for name in groups["group"]], dtype=pl.UInt64)
-    )
-    known = known.with_columns(group=pl.concat_str("source", group, separator="\0")).join(
-        folds, on="group", how="left", maintain_order="left"
-    )
+    known = folded(records.filter(pl.col("form").is_in(["single", "closed"])))
     said = pl.col("turns").list.first().struct.field("text").fill_null("").str.replace_all(_TAG, " ")
     keep = ("id", "source", "task", "fold")
     single = (
@@ -52,6 +44,17 @@ def asked_of(records: pl.DataFrame) -> pl.DataFrame:
     ]
     each = pl.concat([single.select(answers[0].columns), *answers])
     return each.with_columns(options=pl.len().over("id")).sort("id", "option")
+
+
+def folded(records: pl.DataFrame) -> pl.DataFrame:
+    """`records` (with source, sample, patient) with `fold`: what is of one patient, else of one sample, is in one."""
+    group = pl.concat_str("source", pl.coalesce("patient", "sample"), separator="\0")
+    known = records.with_columns(group=group)
+    groups = known.select("group").unique().sort("group")
+    folds = groups.with_columns(
+        fold=pl.Series([seed("fold", name) % FOLDS for name in groups["group"]], dtype=pl.UInt64)
+    )
+    return known.join(folds, on="group", how="left", maintain_order="left", nulls_equal=True)
 
 
 def _stem(text: str) -> pl.Expr:
@@ -86,7 +89,7 @@ def _prior(asked: pl.DataFrame) -> pl.Series:
     """Belief in each option by its text alone; of yes and no, by the question."""
     named = pl.when(pl.col("option").is_in(["yes", "no"]) & (pl.col("options") == 2))
     key = named.then(pl.concat_str("question", "option", separator="\0")).otherwise(pl.col("option"))
-    shown, right = _held_out(asked.with_columns(key=key), ["source", "key"])
+    shown, right = held_out(asked.with_columns(key=key), ["source", "key"])
     return (right + 0.25) / (shown + 1)
 
 
@@ -112,7 +115,7 @@ def _words(asked: pl.DataFrame) -> pl.Series:
             ),
         ]
     ).drop_nulls("key")
-    shown, right = _held_out(features, ["source", "key"])
+    shown, right = held_out(features, ["source", "key"])
     odds = features.select(
         "row",
         weight=((right + 0.5) / (shown - right + 0.5)).log(),
@@ -121,8 +124,8 @@ def _words(asked: pl.DataFrame) -> pl.Series:
     return summed.clip(-30, 30).exp()
 
 
-def _held_out(rows: pl.DataFrame, key: list[str]) -> tuple[pl.Series, pl.Series]:
-    """How often each row's key was shown, and right, in the other folds."""
+def held_out(rows: pl.DataFrame, key: list[str]) -> tuple[pl.Series, pl.Series]:
+    """How often each row's key was shown, and right, in the other folds. `rows` has `key`, fold and correct."""
     whole = rows.select(
         shown=pl.len().over(key) - pl.len().over([*key, "fold"]),
         right=pl.col("correct").sum().over(key).cast(pl.Int64)

@@ -28,3 +28,11 @@ BOILERPLATE = (
     r"clinical correlation is (?:recommended|advised|suggested)|sure[,!] here|certainly[,!]|of course[,!])"
 )
 """English that says nothing of any picture, in what the assistant says."""
+
+GIVES_AWAY = (
+    r"(?i)\b(?:contradict(?:s|ed|ing|ion|ions|ory)?|hallucinat\w*|incorrect(?:ly)?|rejected|"
+    r"original (?:findings?|reports?|answers?|captions?|descriptions?|texts?)|ground[- ]truth|"
+    r"(?:wrong|right|correct|false|true|chosen|preferred|dispreferred) (?:answer|response|option|statement)|"
+    r"(?:made[- ]up|fabricated|fictitious|deliberately|intentionally|plausible but|as an ai))\b"
+)
+"""English that speaks of a preference's answer instead of the picture, after what MMedPO's rejected answers say."""
