@@ -160,8 +160,11 @@ class Build:
 
     def _start_talking(self) -> None:
         """Starts the engines, if anybody will speak with them, while the first pictures are converted."""
-        if self.voice is None:
-            return
+        if self.voice is not None:
+            self.conversation()
+
+    def conversation(self) -> Conversation:
+        """The engines, which are started where they aren't yet."""
         from medloom.flows.synthesize import Conversation
 
         with self._clock:
@@ -169,6 +172,7 @@ class Build:
                 self.talk = Conversation(
                     self.catalog.synthesis, self.store.answers, self.workers, self.progress
                 ).__enter__()
+            return self.talk
 
     def close(self) -> None:
         """Ends the engines, however the build ended."""
@@ -177,11 +181,12 @@ class Build:
 
     def decide(self) -> None:
         """Runs the corpus-scope filters and the split, and asserts that no patient or picture is in two splits."""
+        from medloom.flows.blind import answerer_of
         from medloom.flows.corpus import decide
 
         with self._timed("filter and split"), self.progress.bar("corpus: filter and split", "records") as bar:
             drops = [drop for state in self.sources.values() for drop in state.drops]
-            self.decisions = decide(self.folders, drops, self.filters, self.catalog.split)
+            self.decisions = decide(self.folders, drops, self.filters, self.catalog.split, answerer_of(self))
             self.progress.advance(bar, len(self.decisions.records))
         if self.decisions.kept.is_empty():
             raise BuildError(

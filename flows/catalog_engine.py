@@ -19,15 +19,22 @@ from medloom.schemas.synthesis import EngineUse, Synthesis
 from medloom.synthesis.engines.engine import engine_names
 
 if TYPE_CHECKING:
+    from medloom.quality.filter import Filter
     from medloom.synthesis.prompt import Prompt
     from medloom.synthesis.task import Task
     from medloom.synthesis.writer import Writer
 
 
 def examine_engine(
-    here: Place, data: dict[str, Any], folder: Path, sources: Sequence[ResolvedSource], tasks: Sequence[Task]
+    here: Place,
+    data: dict[str, Any],
+    folder: Path,
+    sources: Sequence[ResolvedSource],
+    tasks: Sequence[Task],
+    filters: Sequence[Filter] = (),
 ) -> Iterator[Problem]:
-    """What is wrong with `synthesis`, given the sources and tasks in which there is no mistake."""
+    """What is wrong with `synthesis`, given the sources, tasks and filters in which there is no mistake."""
+    from medloom.quality.filters.blind import Blind
     from medloom.synthesis.writer import Writer
 
     stated = data.get("synthesis", {})
@@ -36,13 +43,14 @@ def examine_engine(
     except ValidationError:  # told by the catalog's model
         return
     writers = [task for task in tasks if isinstance(task, Writer)]
+    asks = synthesis.engine != "none" and any(isinstance(one, Blind) for one in filters)
     places: list[tuple[Loc, EngineUse]] = [(("synthesis",), synthesis)]
     if synthesis.judge is not None:
         places.append((("synthesis", "judge"), synthesis.judge))
     for loc, use in places:
         yield from _use(here, loc, use)
-        yield from _credentialed(here, loc, use, sources, bool(writers))
-    yield from _wanted(here, data, synthesis, writers)
+        yield from _credentialed(here, loc, use, sources, bool(writers) or (asks and use is synthesis))
+    yield from _wanted(here, data, synthesis, writers, asks)
     yield from _prompts(here, synthesis, folder, writers)
     if synthesis.budget.cost is not None and synthesis.price is None:
         what = "synthesis.budget.cost needs a price: nothing costs anything without"
@@ -86,14 +94,16 @@ def _credentialed(
         yield _at(here, loc, what, hint)
 
 
-def _wanted(here: Place, data: dict[str, Any], synthesis: Synthesis, writers: Sequence[Writer]) -> Iterator[Problem]:
+def _wanted(
+    here: Place, data: dict[str, Any], synthesis: Synthesis, writers: Sequence[Writer], asks: bool
+) -> Iterator[Problem]:
     stated = data.get("tasks")
     for index, entry in enumerate(stated if isinstance(stated, list) else []):
         name = next(iter(entry), "") if isinstance(entry, dict) else entry
         if synthesis.engine == "none" and any(writer.name == name for writer in writers):
             what = f"the task {name!r} needs an engine, and the catalog names none"
             yield _at(here, ("tasks", index), what, "`synthesis: {engine: openai, model: ..., base_url: ...}`")
-    if synthesis.engine in engine_names() and synthesis.engine != "none" and not writers and stated:
+    if synthesis.engine in engine_names() and synthesis.engine != "none" and not (writers or asks) and stated:
         what = f"no task here asks an engine: {synthesis.engine!r} would have nothing to do"
         yield _at(here, ("synthesis", "engine"), what, note=True)
 

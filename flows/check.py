@@ -87,7 +87,7 @@ def _examine(path: Path, overrides: Mapping[str, str]) -> tuple[list[Problem], R
     sources = examine_sources(here, data, path.parent, overrides, problems)
     tasks = examine_tasks(here, data.get("tasks"), sources, problems)
     filters = examine_filters(here, data.get("filters"), problems, path.parent)
-    problems += examine_engine(here, data, path.parent, sources, tasks)
+    problems += examine_engine(here, data, path.parent, sources, tasks, filters)
     problems += _suites(here, data, path.parent)
     problems = _sorted(problems, path)
     if any(one.severity == "error" for one in problems):

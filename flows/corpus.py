@@ -14,6 +14,7 @@ from medloom.quality.filter import SCORE_SCHEMA, CellFigure
 from medloom.schemas.catalog import SplitSettings
 
 if TYPE_CHECKING:
+    from medloom.quality.blind import Answerer
     from medloom.quality.split import SplitResult
 
 NARROW = ("id", "config", "task", "type", "source", "sample", "views", "patient", "study", "published_split", "licence",
@@ -76,8 +77,11 @@ def decide(
     unit_drops: Iterable[Drop],
     filters: tuple[FilterSpec, ...],
     settings: SplitSettings,
+    answerer: Answerer | None = None,
 ) -> Decisions:
     """Lets every filter have its say in the catalog's order, then splits what is left.
+
+    `answerer` answers what the filter `blind` asks.
 
     `unit_drops` are the verdicts of the unit-scope filters, which look at each record for itself, so that they could be
     found unit by unit before: here they take their turn among the corpus-scope ones.
@@ -86,7 +90,7 @@ def decide(
     """
     from medloom.quality.disjoint import assert_disjoint
 
-    records, views, steps = sift(folders, unit_drops, filters)
+    records, views, steps = sift(folders, unit_drops, filters, answerer)
     split = _split(records.filter(pl.col("filter").is_null()), views, settings)
     held = none_held()
     notes: tuple[str, ...] = ()
@@ -141,10 +145,18 @@ def _held_out(
 
 
 def sift(
-    folders: Sequence[Path], unit_drops: Iterable[Drop], filters: tuple[FilterSpec, ...]
+    folders: Sequence[Path],
+    unit_drops: Iterable[Drop],
+    filters: tuple[FilterSpec, ...],
+    answerer: Answerer | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Step, ...]]:
     """Records (as in `Decisions`, without `split`), views, and each filter's turn."""
+    from medloom.quality.filters.blind import Blind
+
     loaded = load_filters(filters)
+    for one in loaded:
+        if isinstance(one, Blind):
+            one.answerer = answerer
     corpus_wide = [one for one in loaded if one.scope == "corpus"]
     columns = {*NARROW, *(name for one in corpus_wide for name in one.record_columns)}
     view_columns = {*VIEW_NARROW, *(name for one in corpus_wide for name in one.view_columns)}

@@ -16,7 +16,7 @@ from medloom.flows.shards import Unit, UnitPlace, open_unit
 from medloom.flows.tell import Telling, Told, Voice, Wanted, tell_unit
 from medloom.schemas.errors import BuildError
 from medloom.synthesis.engines.cache import AnswerCache
-from medloom.synthesis.engines.desk import Desk, identities, in_order, uses
+from medloom.synthesis.engines.desk import Asked, Desk, identities, in_order, uses
 from medloom.synthesis.engines.engine import Pictures, load_engine
 from medloom.synthesis.engines.request import Answer
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from medloom.flows.workers import Workers
     from medloom.schemas.synthesis import Synthesis
 
+ASKED_AT_ONCE = 4096
+"""Requests of a filter that are handed in at a time."""
 UNITS_AHEAD = 64
 """Units that are told at a time: many, so that the engine is busy while some wait for their last answers."""
 SAY_EVERY = 0.25
@@ -100,6 +102,18 @@ class Conversation:
         """
         self._opened.result()
         return asyncio.run_coroutine_threadsafe(self._tell_all(jobs, roots, told), self._loop).result()
+
+    def ask(self, asked: Sequence[Asked], pictures: Pictures) -> dict[str, Answer]:
+        """The answers by key, what was answered before from the cache. Raises BuildError where it can't go on; what was
+        answered is kept."""
+        found = self.cache.get(key for key, _ in asked)
+        new = [one for one in asked if one[0] not in found]
+        if new:
+            desk = self._opened.result()
+            for start in range(0, len(new), ASKED_AT_ONCE):
+                some = desk.ask(new[start : start + ASKED_AT_ONCE], pictures)
+                found |= asyncio.run_coroutine_threadsafe(some, self._loop).result()
+        return found
 
     async def _tell_all(
         self, jobs: Iterable[Telling], roots: Sequence[Path], told: Callable[[Told], None]

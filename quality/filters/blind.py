@@ -32,7 +32,7 @@ class Blind(Filter):
     """Drops single choices of cells (source and task) that a model answers blind beyond chance plus the margin, those
     that it was surest of first, until the rest is within it: ``answered_blind``.
 
-    Who answers is `answerer`, set by whoever runs the filters; without one nothing is asked, and the report says so.
+    Who answers is `answerer`, the catalog's engine in a build; without one nothing is asked, and the report says so.
     The score is the share of a question's orders that were answered right.
     """
 
@@ -51,7 +51,8 @@ class Blind(Filter):
         if self.answerer is None:
             return Judgement(none_dropped(), note="no engine is configured to answer: nothing was asked blind")
         questions = questions_of(records, self.params.shown, self.params.shuffles)
-        found = shares(questions, self.answerer.answers(questions))
+        said = self.answerer.answers(questions)
+        found = shares(questions, said)
         cells = found.join(records.select("source", "task", record="id"), on="record")
         of = ["source", "task"]
         bound = pl.col("chance").mean().over(of) + self.params.margin
@@ -73,4 +74,6 @@ class Blind(Filter):
             CellFigure(**{**row, "left": row["left"] or 0}, what=WHO[self.params.shown])
             for row in figures.iter_rows(named=True)
         )
-        return Judgement(drops, found.select("record", "score"), told)
+        failed = sum(one is None for one in said)
+        note = f"{failed:,} of {len(said):,} questions were not answered" if failed else ""
+        return Judgement(drops, found.select("record", "score"), told, note)
