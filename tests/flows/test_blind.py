@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from medloom.flows.blind import EngineAnswers, blank
+from medloom.flows.cards import find_card
 from medloom.flows.check import check, render_problems
 from medloom.flows.corpus import Step, decide
 from medloom.flows.progress import Progress
@@ -198,3 +199,19 @@ def test_a_build_asks_its_engine_and_says_so_where_there_is_none(server: Server,
     silent = run_build(path, tmp_path / "silent" / "out", workers=0)
     assert silent.decisions is not None
     assert "no engine is configured" in silent.decisions.steps[1].note and len(server.seen) == before
+
+
+def test_credentialed_data_is_not_asked_of_others_by_the_check_either(tmp_path: Path) -> None:
+    card = find_card("phantom_skin")
+    assert card is not None
+    (tmp_path / "sources").mkdir()
+    text = card.read_text().replace("source: phantom_skin", "source: closed\naccess: credentialed\nredistribute: index")
+    text = "\n".join(line for line in text.splitlines() if line != "access: open")
+    (tmp_path / "sources" / "closed.yaml").write_text(text)
+    path = tmp_path / "catalog.yaml"
+    told = CATALOG.format(engine="openai", url="http://127.0.0.1:9/v1", local="false")
+    path.write_text(told.replace("use: phantom_skin", "use: closed").replace("to: public", "to: private"))
+    found = [one.what for one in check(path) if one.severity == "error"]
+    assert found == ["closed: credentialed data may not be sent to an engine that isn't marked local"]
+    path.write_text(path.read_text().replace("local: false", "local: true"))
+    assert not [one for one in check(path) if one.severity == "error"]
