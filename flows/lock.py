@@ -66,6 +66,16 @@ def locked_recipe(catalog: Catalog) -> dict[str, Any]:
     return recipe
 
 
+def locked_work(
+    tasks: Iterable[tuple[str, str, dict[str, Any]]], filters: Iterable[tuple[str, str, dict[str, Any]]]
+) -> dict[str, Any]:
+    """The tasks and filters as a lock has them."""
+    return {
+        "tasks": {name: {"version": version, "params": params} for name, version, params in tasks},
+        "filters": [{"name": name, "version": version, "params": params} for name, version, params in filters],
+    }
+
+
 def lock_of(
     catalog: Catalog,
     sources: dict[str, SourceLock],
@@ -88,8 +98,7 @@ def lock_of(
         "schema_version": SCHEMA_VERSION,
         "catalog": locked_recipe(catalog),
         "sources": {name: msgspec.to_builtins(lock) for name, lock in sorted(sources.items())},
-        "tasks": {name: {"version": version, "params": params} for name, version, params in tasks},
-        "filters": [{"name": name, "version": version, "params": params} for name, version, params in filters],
+        **locked_work(tasks, filters),
         "words": words,
         "engine": catalog.synthesis.engine,
         **({} if synthesis is None else {"synthesis": synthesis}),

@@ -14,7 +14,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
-from medloom.flows.lock import locked_recipe
+from medloom.flows.lock import locked_recipe, locked_work
 from medloom.flows.plan import plan_source
 from medloom.flows.watched import artifact_key, leave_artifacts
 
@@ -66,9 +66,8 @@ def _changed(build: Any, lock: dict[str, Any]) -> list[str]:
     if build.versions != lock["versions"]:
         names = sorted(name for name, version in build.versions.items() if lock["versions"].get(name) != version)
         why.append(f"other versions of {', '.join(names)}")
-    tasks = {name: {"version": version, "params": params} for name, version, params in build.tasks}
-    filters = [{"name": name, "version": version, "params": params} for name, version, params in build.filters]
-    if json.loads(json.dumps([tasks, filters])) != [lock["tasks"], lock["filters"]]:
+    work = json.loads(json.dumps(locked_work(build.tasks, build.filters)))
+    if work != {key: lock[key] for key in work}:
         why.append("other versions of tasks or filters")
     if build.words != lock["words"]:
         why.append("other templates or vocabulary")

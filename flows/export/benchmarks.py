@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from medloom.flows.export.form import Form, LeftOut, LineForm, Options, question_of
+from medloom.flows.export.form import Form, LeftOut, LineForm, Options, picture_of, question_of
 from medloom.flows.load import Item, Row, items_of
 from medloom.flows.naming import modality_name, record_type
 
@@ -55,7 +55,7 @@ class VlmEvalKit(Form):
         question, options = choices(item)
         if len(options) > len(LETTERS):
             raise LeftOut(f"more than {len(LETTERS)} options")
-        pictures = [_encoded(item, number) for number in range(len(item.views))]
+        pictures = [base64.b64encode(picture_of(item, number)).decode() for number in range(len(item.views))]
         said = record.answer.keys[0] if kind == "MCQ" else record.answer.text
         if kind == "YN":
             said = "Yes" if record.polarity == "present" else "No"
@@ -80,15 +80,6 @@ class VlmEvalKit(Form):
     def close(self) -> None:
         for file, _, _ in self._files.values():
             file.close()
-
-
-def _encoded(item: Item, number: int) -> str:
-    data = item.media[number]
-    if item.views[number].kind != "picture":
-        raise LeftOut(f"a whole {item.views[number].kind}, which the form can't show")
-    if data is None:
-        raise LeftOut("no bytes in an index-only corpus: medloom rejoin")
-    return base64.b64encode(data).decode()
 
 
 class MedEvalKit(LineForm):

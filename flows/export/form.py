@@ -13,6 +13,7 @@ from medloom.flows.load import Item, Row
 from medloom.schemas.record import MEDIA_TAGS, Config
 from medloom.schemas.view import View
 
+NO_BYTES = "no bytes in an index-only corpus: medloom rejoin"
 FOLDERS = {"picture": "images", "clip": "videos"}
 ENDINGS = {"jpeg": "jpg", "tiff": "tif"}
 
@@ -41,7 +42,7 @@ class Media:
         if view.kind not in FOLDERS:
             raise LeftOut(f"a whole {view.kind}, which the form can't show")
         if data is None:
-            raise LeftOut("no bytes in an index-only corpus: medloom rejoin")
+            raise LeftOut(NO_BYTES)
         ending = ENDINGS.get(view.format, view.format)
         return f"{FOLDERS[view.kind]}/{view.sha256[:2]}/{view.sha256}.{ending}"
 
@@ -138,3 +139,13 @@ def question_of(item: Item) -> str:
     if len(item.record.turns) != 2:
         raise LeftOut("a conversation of several turns")
     return without_tags(item.record.turns[0].text)
+
+
+def picture_of(item: Item, number: int) -> bytes:
+    """The stored bytes of a picture that the record shows, for forms that hold it inside. Raises LeftOut."""
+    view, data = item.views[number], item.media[number]
+    if view.kind != "picture":
+        raise LeftOut(f"a whole {view.kind}, which the form can't show")
+    if data is None:
+        raise LeftOut(NO_BYTES)
+    return data

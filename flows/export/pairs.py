@@ -12,7 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medloom.flows.export.form import ENDINGS, Form, LeftOut, LineForm, Options, question_of, without_tags
+from medloom.flows.export.form import (
+    ENDINGS,
+    NO_BYTES,
+    Form,
+    LeftOut,
+    LineForm,
+    Options,
+    picture_of,
+    question_of,
+    without_tags,
+)
 from medloom.flows.load import Item, Row, items_of
 from medloom.schemas.record import MEDIA_TAGS, Record
 
@@ -77,7 +87,7 @@ class _TrlForm(Form):
         for item in items_of(row):
             try:
                 said = self.columns(item)
-                images = [{"bytes": _picture(item, n), "path": None} for n in range(len(item.views))]
+                images = [{"bytes": picture_of(item, n), "path": None} for n in range(len(item.views))]
             except LeftOut as reason:
                 self.left_out[str(reason)] += 1
                 continue
@@ -90,15 +100,6 @@ class _TrlForm(Form):
     def close(self) -> None:
         for file in self._files.values():
             file.close()
-
-
-def _picture(item: Item, number: int) -> bytes:
-    data = item.media[number]
-    if item.views[number].kind != "picture":
-        raise LeftOut(f"a whole {item.views[number].kind}, which the form can't show")
-    if data is None:
-        raise LeftOut("no bytes in an index-only corpus: medloom rejoin")
-    return data
 
 
 def _message(role: str, text: str) -> dict[str, Any]:
@@ -188,7 +189,7 @@ class WebDataset(Form):
         if not captions:
             return
         if len(row.views) != 1 or row.media[0] is None:
-            reason = "several pictures" if len(row.views) != 1 else "no bytes in an index-only corpus: medloom rejoin"
+            reason = "several pictures" if len(row.views) != 1 else NO_BYTES
             self.left_out[reason] += len(captions)
             return
         view, data = row.views[0], row.media[0]
