@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import cv2
 import polars as pl
-from markupsafe import Markup
 
 from medloom.converters.pixels.raster import decode
 from medloom.flows.audit.findings import Finding
 from medloom.flows.audit.pictures import Finder, Seen, small_copy
 from medloom.flows.audit.run import Audit
-from medloom.flows.report.render_report import digest_of, environment, part_of
+from medloom.flows.report.render_report import environment, own_parts
 from medloom.schemas.errors import BadInput
 
 WORDS = {"bad": "bad", "look": "look", "fine": "fine", "skipped": "not judged"}
@@ -19,16 +18,12 @@ SHOWN = 60
 
 def render_audit(found: Audit, items: pl.DataFrame, seen: Seen, finder: Finder) -> str:
     """The whole page; what comes from the corpus is escaped, pictures are small copies inside of it."""
-    style, script = part_of("report.css") + part_of("audit.css"), part_of("report.js")
     return (
         environment()
         .get_template("audit.html")
         .render(
             a=found,
-            style=Markup(style),
-            script=Markup(script),
-            style_digest=digest_of(style),
-            script_digest=digest_of(script),
+            **own_parts("report.css", "audit.css"),
             words=WORDS,
             pictures=_pictures(found, seen, finder),
             bar=_bar,

@@ -29,16 +29,12 @@ def render_report(figures: CorpusFigures) -> str:
     Everything that comes from a source is escaped, and a Content-Security-Policy names the digests of the page's own
     style and script, so that a browser runs nothing else and fetches nothing.
     """
-    style, script = part_of("report.css"), part_of("report.js")
     return (
         environment()
         .get_template("page.html")
         .render(
             f=figures,
-            style=Markup(style),
-            script=Markup(script),
-            style_digest=digest_of(style),
-            script_digest=digest_of(script),
+            **own_parts("report.css"),
             groups=funnel_groups(figures.funnel),
             tables=tallies(figures),
             crossing=crossing(figures),
@@ -63,6 +59,17 @@ def render_report(figures: CorpusFigures) -> str:
 def part_of(name: str) -> str:
     """A file of this folder: a template, a style or a script."""
     return files("medloom.flows.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def own_parts(*styles: str) -> dict[str, Any]:
+    """Style and script of a page, and the digests by which its Content-Security-Policy lets them run."""
+    style, script = "".join(map(part_of, styles)), part_of("report.js")
+    return {
+        "style": Markup(style),
+        "script": Markup(script),
+        "style_digest": digest_of(style),
+        "script_digest": digest_of(script),
+    }
 
 
 def digest_of(text: str) -> str:
