@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.published_split import PublishedSplit
-from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.table import Table
-from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, PictureSet, QuestionPictures
+from medloom.converters.formats.vqa_params import RowTables
+from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of, is_like
+from medloom.converters.formats.vqa_rows import files_of
 from medloom.converters.refused import refused
 from medloom.converters.text.sections import sections
 from medloom.schemas.card import PatientRule, SourceCard
@@ -44,38 +44,17 @@ class ListedLabels(base.Params):
     nothing: tuple[str, ...] = ()
 
 
-class Params(base.Params):
-    """`tables`, `form`, `rows`, `header`, `delimiter`, `pictures`, `suffixes`, `search`, `lookups`, `key`, `only`: as
-    for `vqa_table`; `many` are tables with several rows for one.
-
-    `texts` says at which pointer each kind of text stands (``caption``, ``findings``, ``report``, ...); a ``report`` is
-    cut into its sections by their headings. Blank ones, and those in `blank`, are no text.
+class Params(RowTables):
+    """`texts` says at which pointer each kind of text stands (``caption``, ``findings``, ``report``, ...); a ``report``
+    is cut into its sections by their headings. Blank ones, and those in `blank`, are no text. `many` are tables with
+    several rows for one.
     """
 
-    tables: tuple[str, ...] = Field(min_length=1)
-    form: Form | None = None
-    rows: str | None = None
-    header: tuple[tuple[str, ...], ...] = ()
-    delimiter: str | None = None
-    encoding: str | None = None
-    fallback_encoding: str | None = None
-    pictures: tuple[PictureFields, ...] = ()
-    suffixes: tuple[str, ...] = ()
-    search: str | None = None
-    lookups: dict[str, Lookup] = Field(default_factory=dict)
     many: dict[str, ManyOf] = Field(default_factory=dict)
-    key: str | None = None
-    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     texts: dict[str, str] = Field(min_length=1)
     blank: tuple[str, ...] = ("nan", "None", "N/A")
     labels: ListedLabels | None = None
     language: str = "en"
-    facts: RowFacts = RowFacts()
-
-    @field_validator("pictures", mode="before")
-    @classmethod
-    def _templates(cls, value: Any) -> Any:
-        return [{"file": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
 
 
 class PictureTexts(Converter):
@@ -91,10 +70,8 @@ class PictureTexts(Converter):
         params = Params.model_validate(card.params)
         try:
             files = list(files_of(root, params.tables))
-            listed = card.split.files if card.split is not None else {}
-            mine = {file for file in listed if any(is_like(file, pattern) for pattern in params.tables)}
-            split = PublishedSplit(root, card, mine)
-            pictures = QuestionPictures(root, params.pictures, params.suffixes, params.search, params.lookups)
+            split = params.split_in(root, card)
+            pictures = params.pictures_in(root)
             many = {name: (one.at, _several(root, one)) for name, one in params.many.items()}
         except BadInput as bad:
             yield refused(bad.file or params.tables[0], bad)
@@ -105,11 +82,7 @@ class PictureTexts(Converter):
                 yield refused(file.file or params.tables[0], file)
                 continue
             try:
-                table = QuestionFile(
-                    root, file, params.form, params.rows, params.header, params.delimiter, params.encoding,
-                    params.fallback_encoding,
-                )  # fmt: skip
-                for number, row in table.rows():
+                for number, row in params.open(root, file).rows():
                     yield from reader.read(file, f"{file}#row={number}", row)
             except BadInput as bad:
                 yield refused(file, bad, file)

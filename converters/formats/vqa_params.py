@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from medloom.converters import base
+from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.vqa_fields import QuestionFields
-from medloom.converters.formats.vqa_pictures import Lookup, PictureFields
-from medloom.converters.formats.vqa_rows import Form
+from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, QuestionPictures
+from medloom.converters.formats.vqa_rows import Form, QuestionFile, is_like
+from medloom.schemas.card import SourceCard
 
 
-class Params(base.Params):
-    """`tables` are the files, ``*`` and ``**/`` allowed; `form`, `rows`, `delimiter`: see QuestionFile; `header` are
-    names of columns, or several lists of them.
+class RowTables(base.Params):
+    """Which rows a card means, and the pictures of each.
 
-    Where `pictures` is empty, or the card says `text_only`, a question stands without its picture. `only` keeps the
-    rows where a field has one of the values. `key` is a template for the Sample's key (its pictures' paths otherwise).
-    Everywhere a field is a pointer into the row.
+    `tables` are the files, ``*`` and ``**/`` allowed; `form`, `rows`, `delimiter`: see QuestionFile; `header` are names
+    of columns, or several lists of them. `only` keeps the rows where a field has one of the values. `key` is a template
+    for the Sample's key (its pictures' paths otherwise). Everywhere a field is a pointer into the row.
     """
 
     tables: tuple[str, ...] = Field(min_length=1)
@@ -35,8 +37,6 @@ class Params(base.Params):
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     key: str | None = None
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    text_only: bool = False
-    questions: QuestionFields = QuestionFields()
     facts: RowFacts = RowFacts()
 
     @field_validator("pictures", mode="before")
@@ -48,6 +48,28 @@ class Params(base.Params):
     @classmethod
     def _headers(cls, value: Any) -> Any:
         return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
+
+    def open(self, root: Path, file: str) -> QuestionFile:
+        """One of the tables, to be read; raises BadInput where it can't be."""
+        return QuestionFile(
+            root, file, self.form, self.rows, self.header, self.delimiter, self.encoding, self.fallback_encoding
+        )
+
+    def pictures_in(self, root: Path) -> QuestionPictures:
+        """Finds the pictures that a row names; raises BadInput where a lookup can't be read."""
+        return QuestionPictures(root, self.pictures, self.suffixes, self.search, self.lookups)
+
+    def split_in(self, root: Path, card: SourceCard) -> PublishedSplit:
+        """The split of rows as published; raises BadInput where its files can't be read."""
+        listed = card.split.files if card.split is not None else {}
+        return PublishedSplit(root, card, {file for file in listed if any(is_like(file, one) for one in self.tables)})
+
+
+class Params(RowTables):
+    """Where `pictures` is empty, or the card says `text_only`, a question stands without its picture."""
+
+    text_only: bool = False
+    questions: QuestionFields = QuestionFields()
 
     @field_validator("facts")
     @classmethod

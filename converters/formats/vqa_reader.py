@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 
 from medloom.converters.formats.name_template import fill
-from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.vqa_fields import QuestionReader
 from medloom.converters.formats.vqa_params import Params
-from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
+from medloom.converters.formats.vqa_pictures import PictureSet
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_rows import QuestionFile, files_of, is_like
+from medloom.converters.formats.vqa_rows import files_of
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.card import PatientRule, SourceCard
@@ -46,10 +45,8 @@ class TableReader:
     def __init__(self, root: Path, card: SourceCard, params: Params) -> None:
         self._root, self._card, self._params = root, card, params
         self._files = list(files_of(root, params.tables))
-        listed = card.split.files if card.split is not None else {}
-        mine = {file for file in listed if any(is_like(file, pattern) for pattern in params.tables)}
-        self._split = PublishedSplit(root, card, mine)
-        self._pictures = QuestionPictures(root, params.pictures, params.suffixes, params.search, params.lookups)
+        self._split = params.split_in(root, card)
+        self._pictures = params.pictures_in(root)
         self._questions = QuestionReader(params.questions)
 
     def samples(self) -> Iterator[tuple[dict[str, Any] | None, Sample | Refusal]]:
@@ -67,11 +64,7 @@ class TableReader:
                 yield refused(file.file or params.tables[0], file)
                 continue
             try:
-                table = QuestionFile(
-                    self._root, file, params.form, params.rows, params.header, params.delimiter, params.encoding,
-                    params.fallback_encoding,
-                )  # fmt: skip
-                for number, row in table.rows():
+                for number, row in params.open(self._root, file).rows():
                     entry = Entry(file, number, b"")
                     try:
                         if isinstance(row, BadInput):

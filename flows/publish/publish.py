@@ -170,15 +170,18 @@ def _before(
 
 def _date(version: str, scratch: Path, remote: Remote, refs: Refs | None) -> str:
     """The day of publication: that of an earlier try, where one has left its commit, so that both are the same."""
+    from huggingface_hub.errors import EntryNotFoundError
+
     branches = refs.branches if refs is not None else {}
     for branch in (staging_of(version), f"{staging_of(version)}-unopened", "main"):
         if branch not in branches:
             continue
-        try:
-            found = json.loads(remote.download("croissant.json", branches[branch], scratch / "dates").read_bytes())
-        except Exception:  # there is none, or it can't be had: then it is today
-            continue
-        if found.get("version") == version and isinstance(found.get("datePublished"), str):
+        with step("reading the day of an earlier try", AS_BEFORE):
+            try:
+                found = json.loads(remote.download("croissant.json", branches[branch], scratch / "dates").read_bytes())
+            except (EntryNotFoundError, ValueError):  # another commit than ours, or not our file
+                continue
+        if isinstance(found, dict) and found.get("version") == version and isinstance(found.get("datePublished"), str):
             return str(found["datePublished"])
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 
