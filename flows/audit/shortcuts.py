@@ -55,6 +55,11 @@ def choices(items: pl.DataFrame) -> list[Finding]:
     if asked < LEAST:
         told = f"{asked} single choices with a known answer; {LEAST} are needed"
         return [Finding(key="option_prior", title=title, about=PRIOR, verdict="skipped", figure=told)]
+    return [_prior(items, options, title), _never_right(options), _letters(options), _longest(options)]
+
+
+def _prior(items: pl.DataFrame, options: pl.DataFrame, title: str) -> Finding:
+    asked = options["id"].n_unique()
     answers = answers_of(_asked(items, options.select("id", "option", "correct")))
     by_model = {str(model): part for (model,), part in answers.group_by("model", maintain_order=True)}
     rates = {model: _mean(part["right"]) for model, part in by_model.items()}
@@ -74,49 +79,52 @@ def choices(items: pl.DataFrame) -> list[Finding]:
         ]
     )
     given = by_model[best].filter(pl.col("right") == 1)["id"].to_list()
-    found = [
-        Finding(
-            key="option_prior",
-            title=title,
-            about=PRIOR,
-            verdict=graded(worst, 0.05, 0.10),
-            figure=", ".join(f"{model} {share(rate)}" for model, rate in rates.items()) + f"; chance {share(chance)}",
-            value=rates[best],
-            bound=chance + 0.10,
-            affected=int(asked * max(0.0, rates[best] - chance)),
-            known="OmniMedVQA's published splits: 81–100 % by the option prior alone, where chance is about 25 %; MMXU "
-            "49.5 % by words.",
-            advice="Draw wrong options from answers that are right elsewhere, equally often, and drop what stays above "
-            "chance + 10 points: the filter `shortcuts` does both.",
-            examples=examples(items, given, f"answered rightly by the {best}"),
-            cells=tuple(
-                (row["task"] or "all", f"{share(row['right'])} of {row['n']:,}, chance {share(row['chance'])}")
-                for row in cells.head(12).iter_rows(named=True)
-            ),
-        )
-    ]
+    return Finding(
+        key="option_prior",
+        title=title,
+        about=PRIOR,
+        verdict=graded(worst, 0.05, 0.10),
+        figure=", ".join(f"{model} {share(rate)}" for model, rate in rates.items()) + f"; chance {share(chance)}",
+        value=rates[best],
+        bound=chance + 0.10,
+        affected=int(asked * max(0.0, rates[best] - chance)),
+        known="OmniMedVQA's published splits: 81–100 % by the option prior alone, where chance is about 25 %; MMXU "
+        "49.5 % by words.",
+        advice="Draw wrong options from answers that are right elsewhere, equally often, and drop what stays above "
+        "chance + 10 points: the filter `shortcuts` does both.",
+        examples=examples(items, given, f"answered rightly by the {best}"),
+        cells=tuple(
+            (row["task"] or "all", f"{share(row['right'])} of {row['n']:,}, chance {share(row['chance'])}")
+            for row in cells.head(12).iter_rows(named=True)
+        ),
+    )
+
+
+def _never_right(options: pl.DataFrame) -> Finding:
     judged = options.group_by("option").agg(pl.col("correct").any(), shown=pl.len(), id=pl.col("id").first())
     never = judged.filter(~pl.col("correct")).sort("shown", "option", descending=[True, False])
     rate = len(never) / max(1, len(judged))
-    found.append(
-        Finding(
-            key="never_right",
-            title="Wrong options that are never right",
-            about="Of all distinct option texts, how many are no "
-            "question's answer. Who learns which those are need not look.",
-            verdict=graded(rate, 0.25, 0.5),
-            figure=f"{share(rate)} of {len(judged):,} option texts",
-            value=rate,
-            bound=0.5,
-            affected=int(never["shown"].sum()),
-            known="OmniMedVQA: 80–93 %.",
-            advice="Take wrong options from the right answers of other questions.",
-            examples=tuple(
-                Shown(id="", text=row["option"][:200], note=f"shown {row['shown']} times, never right")
-                for row in never.head(6).iter_rows(named=True)
-            ),
-        )
+    return Finding(
+        key="never_right",
+        title="Wrong options that are never right",
+        about="Of all distinct option texts, how many are no "
+        "question's answer. Who learns which those are need not look.",
+        verdict=graded(rate, 0.25, 0.5),
+        figure=f"{share(rate)} of {len(judged):,} option texts",
+        value=rate,
+        bound=0.5,
+        affected=int(never["shown"].sum()),
+        known="OmniMedVQA: 80–93 %.",
+        advice="Take wrong options from the right answers of other questions.",
+        examples=tuple(
+            Shown(id="", text=row["option"][:200], note=f"shown {row['shown']} times, never right")
+            for row in never.head(6).iter_rows(named=True)
+        ),
     )
+
+
+def _letters(options: pl.DataFrame) -> Finding:
+    asked = options["id"].n_unique()
     counted = options.group_by("count", "position").agg(pl.col("correct").sum(), n=pl.len()).sort("count", "position")
     by_letter = (
         counted.with_columns(expected=pl.col("correct").sum().over("count") / pl.col("count"))
@@ -134,39 +142,38 @@ def choices(items: pl.DataFrame) -> list[Finding]:
         f"{'ABCDEFGH'[row['position'] % 8]} {share(row['correct'] / asked)}" for row in by_letter.iter_rows(named=True)
     )
     off = top["over"] - 1 if p < 0.001 else 0.0
-    found.append(
-        Finding(
-            key="letters",
-            title="Where the right answer stands",
-            about="Right answers by letter, against even odds (χ²).",
-            verdict=graded(off, 0.05, 0.25),
-            figure=f"{spread}; p = {p:.2g}",
-            value=top["over"],
-            bound=1.25,
-            known="OmniMedVQA CT: A or B in 63 %; MMXU 719 to 783 of 3,000 per letter.",
-            advice="Shuffle the options by a seed from each question's id.",
-        )
+    return Finding(
+        key="letters",
+        title="Where the right answer stands",
+        about="Right answers by letter, against even odds (χ²).",
+        verdict=graded(off, 0.05, 0.25),
+        figure=f"{spread}; p = {p:.2g}",
+        value=top["over"],
+        bound=1.25,
+        known="OmniMedVQA CT: A or B in 63 %; MMXU 719 to 783 of 3,000 per letter.",
+        advice="Shuffle the options by a seed from each question's id.",
     )
+
+
+def _longest(options: pl.DataFrame) -> Finding:
+    asked = options["id"].n_unique()
     longest = (
         options.filter(pl.col("length") == pl.col("length").max().over("id"))
         .group_by("id")
         .agg(pl.col("correct").mean(), chance=1 / pl.col("count").first())
     )
-    lead = _mean(longest["correct"]) - _mean(longest["chance"])
-    found.append(
-        Finding(
-            key="longest",
-            title="The longest option",
-            about="How often the longest option is the right one, ties shared.",
-            verdict=graded(surely(lead, asked), 0.05, 0.10),
-            figure=f"{share(chance + lead)}, chance {share(chance)}",
-            value=chance + lead,
-            bound=chance + 0.1,
-            known="MMXU: 29 % against 25 %.",
-            advice="Match the lengths of options, or cut right answers to the words that decide.",
-        )
+    right, chance = _mean(longest["correct"]), _mean(longest["chance"])
+    return Finding(
+        key="longest",
+        title="The longest option",
+        about="How often the longest option is the right one, ties shared.",
+        verdict=graded(surely(right - chance, asked), 0.05, 0.10),
+        figure=f"{share(right)}, chance {share(chance)}",
+        value=right,
+        bound=chance + 0.1,
+        known="MMXU: 29 % against 25 %.",
+        advice="Match the lengths of options, or cut right answers to the words that decide.",
     )
-    return found
 
 
 PRIOR = (
