@@ -62,11 +62,25 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MaskName(msgspec.Struct, frozen=True, kw_only=True):
-    """One value of a label map, or one RGB colour of a colour-coded mask, and the source's name for it."""
+    """One value of a label map, or one RGB colour of a colour-coded mask, and the source's name for it.
+
+    `also` are further values that the name covers: "whole tumour" is made of all of its parts.
+    """
 
     name: str
     value: int | None = None
+    also: tuple[int, ...] = ()
     colour: tuple[int, int, int] | None = None
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """All values of a label map that bear the name."""
+        return () if self.value is None else (self.value, *self.also)
+
+    @property
+    def told(self) -> str:
+        """What a pointer says of it."""
+        return f"value={','.join(map(str, self.values))}"
 
 
 class Rle(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from medloom.converters.pixels.mask import (
     bounding_box,
     colour_mask,
     components,
+    having,
     polygon_to_mask,
     rle_decode,
     rle_encode,
@@ -135,7 +136,7 @@ def _masks(region: Region, stage: Stage, canvas: Canvas) -> list[tuple[str, Mask
             if name.colour is not None
         ]
     grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
-    return [(name.name, grey == name.value, f";value={name.value}") for name in region.names if name.value]
+    return [(name.name, having(grey, name.values), f";{name.told}") for name in region.names if name.value]
 
 
 def _pixels(region: Region, file: str, stage: Stage) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.mask import numbered3d
+from medloom.converters.pixels.mask import having, numbered3d
 from medloom.schemas.card import AreaRule
 from medloom.schemas.record import Fact
 
@@ -85,13 +85,14 @@ Crop = tuple[NDArray[np.bool_], tuple[slice, slice, slice]]
 """A cropped mask, and its ijk slices in the volume."""
 
 
-def crops_of_values(
-    label_map: NDArray[Any], boxes: Mapping[int, tuple[int, int, int, int, int, int]], values: Iterable[int]
-) -> dict[int, Crop]:
-    """The crop of each of `values` that occurs in an integer label map; `boxes` are those of `boxes3d_of_labels`."""
-    found = {}
-    for value in sorted(set(values) & boxes.keys()):
-        i0, j0, k0, i1, j1, k1 = boxes[value]
-        where = (slice(i0, i1), slice(j0, j1), slice(k0, k1))
-        found[value] = (label_map[where] == value, where)
-    return found
+def crop_of(
+    label_map: NDArray[Any], boxes: Mapping[int, tuple[int, int, int, int, int, int]], values: Sequence[int]
+) -> Crop | None:
+    """The crop of all `values` together in an integer label map, whose boxes by `boxes3d_of_labels` are `boxes`; None
+    where none of them occurs."""
+    there = [value for value in values if value in boxes]
+    if not there:
+        return None
+    edges = [boxes[value] for value in there]
+    where = tuple(slice(min(e[axis] for e in edges), max(e[axis + 3] for e in edges)) for axis in range(3))
+    return having(label_map[where], there), where  # type: ignore[return-value]

@@ -17,7 +17,7 @@ from medloom.converters.pixels.volume import Volume
 from medloom.converters.pixels.window import apply_window, choose_window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.record import Fact
-from medloom.schemas.sample import Media, Region
+from medloom.schemas.sample import MaskName, Media, Region
 from medloom.schemas.view import Derivation, Plane
 from medloom.synthesis.array_scene import array_labels, exact
 from medloom.synthesis.burned_in import without_text
@@ -28,7 +28,7 @@ from medloom.synthesis.scan import Scan
 from medloom.synthesis.scene import Change, Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 from medloom.synthesis.slices import choose_slices
-from medloom.synthesis.structures import Structure, crops_of_values, structures_of
+from medloom.synthesis.structures import Structure, crop_of, structures_of
 from medloom.synthesis.volume_grid import labels_on, same_grid_labels, shown_volume
 from medloom.synthesis.whole_volume import keep_volume, montages
 
@@ -140,17 +140,20 @@ def _of_region(
     labels = labels_on(region, volume, stage) if region.member is None else array_labels(region, volume, stage.origin)
     if region.kind == "mask":
         assert region.name is not None
-        named = {1: region.name} if region.value is None else {region.value: region.name}
+        named: tuple[MaskName, ...] = (MaskName(name=region.name, value=1 if region.value is None else region.value),)
         labels = (labels != 0).astype(np.uint8) if region.value is None else labels
     else:
-        named = {name.value: name.name for name in region.names if name.value is not None}
+        named = region.names
     boxes = boxes3d_of_labels(labels)
     if region.kind == "label_map":
-        _refuse_unnamed(labels, set(boxes) - set(named), region.file)
-    wanted = {value: concept for value, name in named.items() if (concept := stage.naming.concept(name)) is not None}
-    for value, (mask, where) in crops_of_values(labels, boxes, wanted).items():
-        pointer = region.pointer if region.kind == "mask" else f"{region.pointer};value={value}"
-        yield wanted[value], region_fact(wanted[value], region.file, pointer, named[value]), mask, where
+        _refuse_unnamed(labels, set(boxes).difference(*(name.values for name in named)), region.file)
+    for name in sorted(named, key=lambda name: name.values):
+        concept = stage.naming.concept(name.name)
+        crop = None if concept is None else crop_of(labels, boxes, name.values)
+        if concept is None or crop is None:
+            continue
+        pointer = region.pointer if region.kind == "mask" else f"{region.pointer};{name.told}"
+        yield concept, region_fact(concept, region.file, pointer, name.name), *crop
 
 
 def _refuse_unnamed(labels: NDArray[Any], unnamed: set[int], file: str) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import msgspec
+
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.complete_names import complete_regions
@@ -19,7 +21,7 @@ from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import MaskName, Media, Refusal, Region, Sample
+from medloom.schemas.sample import Media, Refusal, Region, Sample
 
 RASTER_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 
@@ -34,9 +36,10 @@ class Params(base.Params):
 class Msd(Converter):
     """MSD folders (4D files of several channels) and nnU-Net v2 folders (a file for each channel, ``_0000``).
 
-    Both forms of `labels` are read, value by name and name by value. Cases of imagesTr are split train, or as the
-    card says; those of imagesTs are split test, and have no masks unless labelsTs does. A training case without its
-    label map is refused. Where nnU-Net's ``ignore`` is among the names, no name is complete.
+    All forms of `labels` are read: value by name, name by value, and several values by name (region-based training).
+    Cases of imagesTr are split train, or as the card says; those of imagesTs are split test, and have no masks unless
+    labelsTs does. A training case without its label map is refused. Where nnU-Net's ``ignore`` is among the names, no
+    name is complete.
     """
 
     Params = Params
@@ -102,16 +105,14 @@ def _sample(case: Case, index: MsdIndex, root: Path, card: SourceCard, params: P
     regions: tuple[Region, ...] = ()
     if case.label is not None:
         inside(root, case.label)
-        names = tuple(MaskName(name=name, value=value) for value, name in index.names.items())
-        regions = tuple(
-            Region(kind="label_map", pointer=case.label, media=one.key, file=case.label, names=names) for one in media
-        )
-    marked = () if "ignore" in index.names.values() else index.names.values()
+        region = Region(kind="label_map", pointer=case.label, file=case.label, names=index.names)
+        regions = tuple(msgspec.structs.replace(region, media=one.key) for one in media)
+    marked = {name.name for name in index.names}
     return Sample(
         key=case.key,
         patient=card.patient_of(case.key, case.files[0]),
         split=split.of(case.key, case.files[0]) or case.split,
         media=tuple(media),
         regions=regions,
-        complete_regions=complete_regions(card, marked) if regions else (),
+        complete_regions=complete_regions(card, () if "ignore" in marked else marked) if regions else (),
     )

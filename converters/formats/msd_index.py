@@ -13,7 +13,7 @@ import msgspec
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import Split
+from medloom.schemas.sample import MaskName, Split
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,10 @@ class Case:
 
 
 class MsdIndex:
-    """The index as both layouts have it. `names` is by value, without 0, which is the background whatever
-    its name; `channels` in order.
+    """The index as both layouts have it. `names` are in the order of their values, without 0, which is the background
+    whatever its name; in region-based training a name stands for several values. `channels` are in order.
 
-    Raises BadInput: what `inside` raises, ``not_json``, ``not_msd``, ``label_groups`` (region-based training, where
-    a name stands for several values: each value needs a name of its own here).
+    Raises BadInput: what `inside` raises, ``not_json``, ``not_msd``.
     """
 
     def __init__(self, root: Path, file: str) -> None:
@@ -121,19 +120,17 @@ def _joined(folder: str, path: str) -> str:
     return folder + path.removeprefix("./")
 
 
-def _names(labels: dict[str, Any], file: str) -> dict[int, str]:
-    """Names by value, from ``{"1": "spleen"}`` or ``{"spleen": 1}``."""
-    names: dict[int, str] = {}
+def _names(labels: dict[str, Any], file: str) -> tuple[MaskName, ...]:
+    """Names, from ``{"1": "spleen"}``, ``{"spleen": 1}`` or ``{"whole tumour": [1, 2, 3]}``."""
+    names: dict[tuple[int, ...], str] = {}
     for left, right in labels.items():
-        if isinstance(right, list):
-            raise BadInput("label_groups", f"{left!r} stands for the values {right}", file)
-        by_name = isinstance(right, int)
-        value, name = (right, left) if by_name else (left, right)
-        if not str(value).lstrip("-").isdigit():
+        said, name = (right, left) if isinstance(right, int | list) else ([left], right)
+        listed = said if isinstance(said, list) else [said]
+        if not all(str(value).lstrip("-").isdigit() for value in listed):
             raise BadInput("not_msd", f"label {left!r}: {right!r} has no value", file)
-        if int(value) == 0:
-            continue
-        if int(value) in names:
-            raise BadInput("not_msd", f"value {value} has two names", file)
-        names[int(value)] = str(name)
-    return dict(sorted(names.items()))
+        values = tuple(sorted({int(value) for value in listed} - {0}))
+        if values in names:
+            raise BadInput("not_msd", f"values {values} have two names", file)
+        if values:
+            names[values] = str(name)
+    return tuple(MaskName(name=name, value=values[0], also=values[1:]) for values, name in sorted(names.items()))

@@ -7,7 +7,7 @@ dimensions likewise, ijk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cv2
@@ -19,8 +19,8 @@ from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode,
 
 __all__ = [
     "Box", "Box3d", "Component", "Component3d", "binary", "bounding_box", "box3d", "box_iou", "boxes3d_of_labels",
-    "boxes_of_labels", "colour_mask", "components", "components3d", "numbered3d", "polygon_to_mask", "rle_area",
-    "rle_decode", "rle_encode", "rle_iou",
+    "boxes_of_labels", "colour_mask", "components", "components3d", "having", "numbered3d", "polygon_to_mask",
+    "rle_area", "rle_decode", "rle_encode", "rle_iou",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]
@@ -57,6 +57,11 @@ def bounding_box(mask: NDArray[Any]) -> Box | None:
 def boxes_of_labels(labels: NDArray[Any]) -> dict[int, Box]:
     """The box of each value above 0 of an integer H×W label map, by rising value, in one pass."""
     return {value: (float(x.start), float(y.start), float(x.stop), float(y.stop)) for value, (y, x) in _extents(labels)}
+
+
+def having(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
+    """Where an integer array has one of `values`."""
+    return np.isin(labels, values) if len(values) > 1 else labels == values[0]
 
 
 def boxes3d_of_labels(labels: NDArray[Any]) -> dict[int, Box3d]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import nibabel as nib
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from medloom.converters.pixels.picture import PicturePolicy
 from medloom.flows.check import load_card
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import ViewPolicy
-from medloom.schemas.sample import Media, Region, Sample
+from medloom.schemas.sample import MaskName, Media, Region, Sample
 from medloom.synthesis.origin import Origin
 from medloom.synthesis.scenes import Made, scenes_of
 from medloom.synthesis.vocabulary import load_vocabulary
@@ -140,6 +141,40 @@ def test_the_liver_lies_on_the_left_of_the_picture_and_is_as_large_as_its_voxels
     assert min(one.centroid[0] for one in spleens) > max(one.centroid[0] for one in livers if one.area_fraction > 0.02)
     volumes = {volume.concept: volume.mm3 for volume in found.scenes[0].volumes}
     assert volumes["liver"] == pytest.approx((labels == 5).sum() * 27.0)
+
+
+def test_a_name_of_several_values_covers_all_of_them(ct: tuple[Made, np.ndarray, SourceCard], data_dir: Path) -> None:
+    _, labels, card = ct
+    from medloom.converters.registry import load_converter
+
+    (sample,) = load_converter(card.converter).samples(data_dir / "totalseg_ref", card)
+    (region,) = sample.regions
+    both = MaskName(name="both", value=1, also=(5,))
+    sample = msgspec.structs.replace(sample, regions=(msgspec.structs.replace(region, names=(both, *region.names)),))
+    card = card.model_copy(update={"labels": {**card.labels, "both": "lesion"}})
+    origin = Origin(
+        card=card, root=data_dir / "totalseg_ref", vocabulary=load_vocabulary(),
+        views=ViewPolicy(policy="largest_area", per_volume=8),
+    )  # fmt: skip
+    found = scenes_of(sample, origin)
+    assert found.refused == []
+    volumes = {volume.concept: volume.mm3 for volume in found.scenes[0].volumes}
+    assert volumes["lesion"] == pytest.approx(np.isin(labels, (1, 5)).sum() * 27.0)
+    assert volumes["spleen"] == pytest.approx((labels == 1).sum() * 27.0)
+    pointers = {one.fact.pointer for scene in found.scenes for one in scene.by_concept.get("lesion", ())}
+    assert pointers and all(";value=1,5" in pointer for pointer in pointers)
+
+
+def test_a_picture_shows_a_name_of_several_values_as_one(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    drawn = np.zeros((80, 100), np.uint8)
+    drawn[20:60, 10:30] = 1
+    drawn[30:40, 15:20] = 2
+    Image.fromarray(drawn).save(tmp_path / "m.png")
+    whole = (MaskName(name="cell", value=1, also=(2,)),)
+    found = made(tmp_path, Region(kind="label_map", names=whole, file="m.png", pointer="m.png"))
+    (one,) = found.scenes[0].instances
+    assert (one.box, int(one.mask().sum())) == (RAW_BOX, 800)
 
 
 def test_a_largest_section_is_the_largest(ct: tuple[Made, np.ndarray, SourceCard]) -> None:

@@ -66,6 +66,21 @@ def test_nnunet_v2(tree, make_card, read):
     assert [(one.unit, one.reason) for one in refusals] == [("p_02", "missing_file"), ("p_04", "missing_file")]
 
 
+def test_a_name_of_region_based_training_has_all_of_its_values(tree, make_card, read):
+    index = {
+        "channel_names": {"0": "CT"},
+        "labels": {"background": 0, "kidney": [1, 3, 2], "mass": [2, 3], "tumour": 2},
+        "file_ending": ".nii.gz",
+        "regions_class_order": [1, 3, 2],
+    }
+    root = tree({"dataset.json": json.dumps(index), "imagesTr/k_0000.nii.gz": None, "labelsTr/k.nii.gz": None})
+    samples, refusals = read(root, make_card("msd", labels={"kidney": "kidney"}, exhaustive={"regions": True}))
+    assert [(name.name, name.values, name.told) for name in samples[0].regions[0].names] == [
+        ("kidney", (1, 2, 3), "value=1,2,3"), ("tumour", (2,), "value=2"), ("mass", (2, 3), "value=2,3"),
+    ]  # fmt: skip
+    assert (samples[0].complete_regions, refusals) == (("kidney",), [])
+
+
 def test_nnunet_v2_of_2d_pictures(tree, make_card, read):
     index = {"channel_names": {"0": "rgb"}, "labels": {"background": 0, "road": 1}, "file_ending": ".png"}
     root = tree({"dataset.json": json.dumps(index), "imagesTr/x_0000.png": None, "labelsTr/x.png": None})
@@ -88,8 +103,9 @@ def test_nnunet_v1_numbers_what_the_index_does_not(tree, card, read):
         ("{", "not_json"),
         ("[]", "not_msd"),
         ("{}", "not_msd"),
-        (decathlon(labels={"spleen": [1, 2]}), "label_groups"),
         (decathlon(labels={"1": "a", "b": 1}), "not_msd"),
+        (decathlon(labels={"a": [1, 2], "b": [2, 1]}), "not_msd"),
+        (decathlon(labels={"a": [1, "x"]}), "not_msd"),
         (decathlon(labels={"a": "b"}), "not_msd"),
         (decathlon(modality=["CT"]), "not_msd"),
         (None, "missing_file"),
