@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from medloom.flows.judge import Drop, FilterSpec, Trial, drops_of, judged, load_filters, read_columns, read_views
+from medloom.flows.judge import (
+    Drop,
+    FilterSpec,
+    Thumbs,
+    Trial,
+    drops_of,
+    judged,
+    load_filters,
+    read_columns,
+    read_views,
+)
 from medloom.quality.filter import SCORE_SCHEMA, CellFigure
 from medloom.schemas.catalog import SplitSettings
 
@@ -19,7 +29,7 @@ if TYPE_CHECKING:
 
 NARROW = ("id", "config", "task", "type", "source", "sample", "views", "patient", "study", "published_split", "licence",
           "redistribute")  # fmt: skip
-VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "bytes", "mean", "std", "thumb")
+VIEW_NARROW = ("id", "source", "sample", "sha256", "phash", "width", "height", "bytes", "mean", "std", "variants")
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,8 @@ def decide(
     from medloom.quality.disjoint import assert_disjoint
 
     records, views, steps = sift(folders, unit_drops, filters, answerer)
-    split = _split(records.filter(pl.col("filter").is_null()), views, settings)
+    split = _split(records.filter(pl.col("filter").is_null()), views, settings, Thumbs(folders).lie(views))
+    views = views.drop("variants")
     held = none_held()
     notes: tuple[str, ...] = ()
     if settings.hold_out:
@@ -152,8 +163,13 @@ def sift(
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Step, ...]]:
     """Records (as in `Decisions`, without `split`), views, and each filter's turn."""
     from medloom.quality.filters.blind import Blind
+    from medloom.quality.filters.near_duplicates import NearDuplicates, NearDuplicatesByName
 
-    loaded = load_filters(filters)
+    thumbs = Thumbs(folders)
+    loaded = [
+        NearDuplicatesByName(one.params, thumbs) if isinstance(one, NearDuplicates) else one
+        for one in load_filters(filters)
+    ]
     for one in loaded:
         if isinstance(one, Blind):
             one.answerer = answerer
@@ -162,6 +178,7 @@ def sift(
     view_columns = {*VIEW_NARROW, *(name for one in corpus_wide for name in one.view_columns)}
     records = gather(folders, "records.arrow", columns).sort("id")
     views = gather(folders, "views.arrow", view_columns).sort("id")
+    thumbs.lie(views)
     found: dict[str, list[Drop]] = {}
     for drop in unit_drops:
         found.setdefault(drop.filter, []).append(drop)
@@ -207,11 +224,11 @@ def _frame(drops: Iterable[Drop]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(("record", "filter", "reason", "detail"), pl.String), orient="row")
 
 
-def _split(kept: pl.DataFrame, views: pl.DataFrame, settings: SplitSettings) -> SplitResult:
+def _split(kept: pl.DataFrame, views: pl.DataFrame, settings: SplitSettings, thumbs: Thumbs) -> SplitResult:
     from medloom.quality.split import assign_splits, picture_keys
 
     samples = kept.group_by("source", "sample").agg(
         pl.col("patient").first(), pl.col("study").first(), pl.col("published_split").first()
     )
     shown = views.join(samples.select("source", "sample"), on=["source", "sample"], how="semi")
-    return assign_splits(samples.sort("source", "sample"), picture_keys(shown), settings)
+    return assign_splits(samples.sort("source", "sample"), picture_keys(shown, thumbs_of=thumbs), settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import polars as pl
 from medloom.flows.store import read_json, write_whole
 from medloom.quality.filter import Filter, Judgement
 from medloom.quality.verdicts import none_dropped
+from medloom.schemas.appearance import APPEARANCE_VERSION
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Refusal
 
@@ -20,6 +22,8 @@ APPEARANCE: dict[str, Any] = {
     "thumb": pl.Binary, "chroma": pl.Float64, "words": pl.List(pl.String), "embedding": pl.List(pl.Float64),
 }  # fmt: skip
 """View columns that lie in a file of their own, row for row beside the views."""
+VARIANTS = "variants"
+"""A view column that is made of the thumbs: see `read_variants`."""
 FilterSpec = tuple[str, str, dict[str, Any]]
 """Name, version, parameters."""
 
@@ -66,6 +70,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge_unit(trial: Trial) -> UnitVerdicts:
     """Verdicts of the unit-scope filters, or those that are there already."""
+    read_variants(Path(trial.folder))  # here, where units are worked on side by side
     done = read_json(trial.file, UnitVerdicts)
     if isinstance(done, UnitVerdicts):
         return done
@@ -138,11 +143,52 @@ def read_views(folder: Path, columns: set[str]) -> pl.DataFrame:
     views = read_columns(folder / "views.arrow", columns)
     wanted = sorted(columns & set(APPEARANCE))
     file = folder / "appearance.arrow"
-    if not wanted:
-        return views
-    if not file.is_file():
-        return views.with_columns(pl.lit(None, APPEARANCE[name]).alias(name) for name in wanted)
-    return pl.concat([views, read_columns(file, set(wanted))], how="horizontal")
+    found = [views]
+    if wanted and file.is_file():
+        found.append(read_columns(file, set(wanted)))
+    elif wanted:
+        found.append(pl.DataFrame({name: [None] * len(views) for name in wanted}, {n: APPEARANCE[n] for n in wanted}))
+    if VARIANTS in columns:
+        found.append(read_variants(folder).to_frame())
+    return pl.concat(found, how="horizontal")
+
+
+def read_variants(folder: Path) -> pl.Series:
+    """The hashes of each view's thumb (`medloom.quality.likeness.variants_of`), which are taken once and kept."""
+    from medloom.quality.likeness import variants_of
+
+    path = folder / f"variants-{APPEARANCE_VERSION}.arrow"
+    if path.is_file():
+        return read_columns(path, {VARIANTS})[VARIANTS]
+    made = variants_of(read_views(folder, {"thumb"})["thumb"])
+    kept = io.BytesIO()
+    made.to_frame().write_ipc(kept, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
+    write_whole(path, kept.getvalue())
+    return made
+
+
+class Thumbs:
+    """The thumbs of views by their ids, read where they are asked for."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._places = pl.DataFrame(schema={"id": pl.String, "unit": pl.UInt32, "row": pl.UInt32})
+
+    def lie(self, views: pl.DataFrame) -> Thumbs:
+        """Takes note of where the thumb of each view lies; returns itself."""
+        self._places = views.select("id", "unit", "row")
+        return self
+
+    def __call__(self, ids: Sequence[str]) -> list[bytes]:
+        import pyarrow as pa
+
+        found: dict[str, bytes] = {}
+        wanted = self._places.join(pl.DataFrame({"id": ids}), on="id", how="semi")
+        for (number,), rows in wanted.group_by("unit"):
+            with pa.memory_map(str(self._folders[int(number)] / "appearance.arrow")) as source:
+                thumbs = pa.ipc.open_file(source).read_all().column("thumb").take(rows["row"].to_arrow())
+                found.update(zip(rows["id"].to_list(), thumbs.to_pylist(), strict=True))
+        return [found[one] for one in ids]
 
 
 def read_refused(folder: Path) -> list[Refusal]:

@@ -15,17 +15,19 @@ def components(count: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[n
     """For each of `count` nodes the smallest node that it is linked to through the edges (left[k], right[k]).
 
     `left` and `right` are equally long arrays of nodes in ``range(count)``; a node without an edge is its own.
+    Written out here because importing scipy's takes longer than most corpora do.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not count:
-        return np.zeros(0, np.int64)
-    graph = coo_array((np.ones(len(left), np.uint8), (left, right)), shape=(count, count)).tocsr()
-    _, labels = connected_components(graph, directed=False)
-    _, first = np.unique(labels, return_index=True)
-    smallest: NDArray[np.int64] = first.astype(np.int64)[labels]
-    return smallest
+    smallest = np.arange(count)
+    while True:
+        one, other = smallest[left], smallest[right]
+        apart = one != other
+        if not apart.any():
+            return smallest
+        left, right = left[apart], right[apart]
+        low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
+        np.minimum.at(smallest, high, low)  # every tree but the least of its neighbours is hung to another
+        while (further := smallest[smallest]).tobytes() != smallest.tobytes():
+            smallest = further
 
 
 def linked(count: int, blocks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[np.int64]:

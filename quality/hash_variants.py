@@ -7,6 +7,8 @@ that of the order of the grey levels. All are taken of the thumb, which every pi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,9 @@ CROPS: tuple[Window, ...] = tuple(
     for right in range(3)
 )
 """What crops leave: taken from one side, from the other, or from both; half a step off costs few bits."""
+HASHES = 3 + len(CROPS)
+PACKED = 8 * (HASHES + 4)
+"""Bytes of a picture's hashes and margins."""
 
 
 class Variants(NamedTuple):
@@ -42,24 +47,34 @@ class Variants(NamedTuple):
 
 
 def variants(thumbs: Thumbs) -> Variants:
-    """All of them, of N × side × side thumbs; by two small matrices each, since cutting and scaling are linear."""
+    """All of them, of N × side × side thumbs; quickest of so few that they stay near the processor."""
     grey = thumbs.astype(np.float64)
     margins = borders(thumbs)
-    inner = np.empty(len(thumbs), np.uint64)
+    whole, *crops = _hashed(grey, (WHOLE, *CROPS))
+    inner = whole.copy()
     kept = np.clip(1 - margins[:, 0] - margins[:, 1], 0.1, 1), np.clip(1 - margins[:, 2] - margins[:, 3], 0.1, 1)
     windows = np.stack([margins[:, 0], margins[:, 0] + kept[0], margins[:, 2], margins[:, 2] + kept[1]], axis=1)
-    rounded = np.rint(windows * 1024).astype(np.int64)
-    unique, of = np.unique(rounded, axis=0, return_inverse=True)
-    for number, window in enumerate(unique / 1024):
-        rows = np.flatnonzero(of.ravel() == number)
-        inner[rows] = _hashed(grey[rows], (window[0], window[1], window[2], window[3]))
+    for row in np.flatnonzero(margins.any(axis=1)):
+        top, bottom, left, right = (float(edge) for edge in np.rint(windows[row] * 1024) / 1024)
+        inner[row] = _hashed(grey[row : row + 1], ((top, bottom, left, right),))[0][0]
     return Variants(
-        whole=_hashed(grey, WHOLE),
-        ranked=_hashed(ranks(thumbs), WHOLE),
-        inner=inner,
-        crops=np.stack([_hashed(grey, window) for window in CROPS]),
-        margins=margins,
+        whole=whole, ranked=_hashed(ranks(thumbs), (WHOLE,))[0], inner=inner, crops=np.stack(crops), margins=margins
     )
+
+
+def packed(of: Variants) -> list[bytes]:
+    """One string of bytes for each picture: all that is known of it, in a column."""
+    hashes = np.stack([of.whole, of.ranked, of.inner, *of.crops], axis=1).astype("<u8")
+    both = np.concatenate([hashes.view(np.uint8), of.margins.astype("<f8").view(np.uint8)], axis=1)
+    return [row.tobytes() for row in both]
+
+
+def unpacked(column: Sequence[bytes]) -> Variants:
+    """What `packed` made strings of."""
+    rows = np.frombuffer(b"".join(column), np.uint8).reshape(len(column), PACKED)
+    hashes = np.ascontiguousarray(rows[:, : 8 * HASHES]).view("<u8").T.astype(np.uint64)
+    margins = np.ascontiguousarray(rows[:, 8 * HASHES :]).view("<f8").astype(np.float64)
+    return Variants(whole=hashes[0], ranked=hashes[1], inner=hashes[2], crops=hashes[3:], margins=margins)
 
 
 def ranks(thumbs: Thumbs) -> NDArray[np.float64]:
@@ -71,16 +86,29 @@ def ranks(thumbs: Thumbs) -> NDArray[np.float64]:
     return np.asarray(middle.ravel()[places].reshape(thumbs.shape), np.float64)
 
 
-def _hashed(grey: NDArray[np.float64], window: Window) -> Hashes:
-    """`medloom.converters.pixels.phash` of a part of each picture."""
-    down, right = _basis(grey.shape[1], window[0], window[1]), _basis(grey.shape[2], window[2], window[3])
-    low = (down @ grey @ right.T).reshape(len(grey), COEFFICIENTS**2)
-    ordered = np.sort(np.rint(low), axis=1)
-    half = ordered.shape[1] // 2
-    bits = np.rint(low) > ((ordered[:, half - 1] + ordered[:, half]) / 2)[:, None]
-    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
+def _hashed(grey: NDArray[np.float64], windows: Sequence[Window]) -> list[Hashes]:
+    """`medloom.converters.pixels.phash` of parts of each picture: of each window one for each picture.
+
+    Cutting and scaling are linear, so each is two small matrices, and all of them are two that are not much larger.
+    """
+    downs, acrosses = ({window[at : at + 2]: None for window in windows} for at in (0, 2))  # each once, in order
+    down = np.concatenate([_basis(grey.shape[1], *part) for part in downs])
+    across = np.concatenate([_basis(grey.shape[2], *part) for part in acrosses])
+    low = (down @ (grey @ across.T)).reshape(len(grey), len(downs), COEFFICIENTS, len(acrosses), COEFFICIENTS)
+    row, column = ({part: at for at, part in enumerate(parts)} for parts in (downs, acrosses))
+    return list(_bits(np.stack([low[:, row[window[:2]], :, column[window[2:]]] for window in windows])))
 
 
+def _bits(low: NDArray[np.float64]) -> Hashes:
+    """A hash of each square of coefficients: a bit says which are above the median."""
+    whole = np.rint(low).reshape(*low.shape[:-2], COEFFICIENTS**2)
+    half = whole.shape[-1] // 2
+    ordered = np.partition(whole, (half - 1, half), axis=-1)
+    bits = whole > (ordered[..., half - 1] + ordered[..., half])[..., None] / 2
+    return np.packbits(bits, axis=-1).view(">u8")[..., 0].astype(np.uint64)
+
+
+@lru_cache(4096)
 def _basis(side: int, start: float, end: float) -> NDArray[np.float64]:
     """COEFFICIENTS × side: the first rows of a 32-point DCT-II of what lies between two shares of a line, by area."""
     edges = np.linspace(start * side, end * side, 33)

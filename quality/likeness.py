@@ -4,7 +4,7 @@ with other grey levels: candidates by `hash_variants`, each laid over the other 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from medloom.quality.components import components
 from medloom.quality.duplicates import MEAN_GAP, MIN_ONES, MIN_SPREAD, near_pairs, picture_pairs
-from medloom.quality.hash_variants import CROPS, WHOLE, Variants, Window, ranks, variants
+from medloom.quality.hash_variants import CROPS, WHOLE, Variants, Window, packed, ranks, unpacked, variants
 from medloom.quality.near_search import BITS, Pairs
-from medloom.quality.thumbs import stack
 from medloom.schemas.appearance import THUMB_SIDE
 
 DISTANCE = 8
@@ -25,20 +24,30 @@ SAME, PADDED = 0.89, 0.9
 sharp. Different chest radiographs reach 0.86 where they are laid over each other at will (measured on 3,160 pairs)."""
 SOFT = 1.0  # pixels of the thumb
 DETAIL = 3.0  # pixels of the thumb: what varies slower than this says little about who is shown
-BLOCK = 1024  # thumbs at a time: some 40 kB each while they are hashed
+BLOCK = 64  # thumbs at a time: some 100 kB each while they are hashed, which stays near the processor
+PAIRS = 4096  # pairs that are laid over each other at a time: their thumbs are in memory
 MOVED = 0.02  # share of a side from which on margins differ
 STRAYED = 0.12  # of scale or shear: laid over each other in a way that was not looked for
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 
 
-def copies(pictures: pl.DataFrame, distance: int = DISTANCE, mean_gap: float = MEAN_GAP) -> Pairs:
+ThumbsOf = Callable[[Sequence[str]], Sequence[bytes]]
+"""The thumbs of views, by their ids: corpora have more of them than should be in memory at once."""
+
+
+def copies(
+    pictures: pl.DataFrame, distance: int = DISTANCE, mean_gap: float = MEAN_GAP, thumbs_of: ThumbsOf | None = None
+) -> Pairs:
     """Pairs of rows (i < j) that show the same picture and have different owners, sorted.
 
-    `pictures` has `owner`, `thumb`, `phash`, `mean`, `std`, `width`, `height`, one row for each distinct picture. Where
-    one of two has no thumb, hash and statistics decide (`picture_pairs`, within half of `distance`).
+    `pictures` has `owner`, `phash`, `mean`, `std`, `width`, `height`, one row for each distinct picture, and `thumb`,
+    or else `id` and `variants` (as of `variants_of`) where `thumbs_of` gives the few thumbs that have to be looked at.
+    Where one of two has no thumb, hash and statistics decide (`picture_pairs`, within half of `distance`).
     """
-    first, second = alike_pairs(pictures["thumb"], pictures["owner"], distance)
-    bare = pictures["thumb"].is_null().to_numpy()
+    known = variants_of(pictures["thumb"]) if thumbs_of is None else pictures["variants"]
+    names = pictures["thumb" if thumbs_of is None else "id"]
+    first, second = _alike_pairs(known, pictures["owner"], distance, thumbs_of or list, names)
+    bare = known.is_null().to_numpy()
     if bare.any():
         owners = pictures["owner"].rank("dense").to_numpy()
         i, j = picture_pairs(pictures, distance // 2, mean_gap)
@@ -48,11 +57,11 @@ def copies(pictures: pl.DataFrame, distance: int = DISTANCE, mean_gap: float = M
     return first, second
 
 
-def clusters(pictures: pl.DataFrame, distance: int = DISTANCE) -> pl.Series:
+def clusters(pictures: pl.DataFrame, distance: int = DISTANCE, thumbs_of: ThumbsOf | None = None) -> pl.Series:
     """The smallest `sha256` of each picture's cluster, over chains of `copies`; `pictures` as there, `owner` being what
     stays together anyhow."""
     distinct = pictures.unique("sha256", maintain_order=False).sort("sha256")
-    smallest = components(len(distinct), *copies(distinct, distance))
+    smallest = components(len(distinct), *copies(distinct, distance, thumbs_of=thumbs_of))
     named = distinct.select("sha256", cluster=distinct["sha256"].gather(smallest))
     return pictures.select("sha256").join(named, on="sha256", how="left", maintain_order="left")["cluster"]
 
@@ -65,39 +74,49 @@ def alike_pairs(thumb: pl.Series, owner: pl.Series, distance: int = DISTANCE) ->
     number of bits that hashes may differ in before a pair is looked at; of those taken from a crop two fewer, of those
     within margins two more.
     """
-    of, rows = _variants(thumb)
+    return _alike_pairs(variants_of(thumb), owner, distance, list, thumb)
+
+
+def _alike_pairs(known: pl.Series, owner: pl.Series, distance: int, thumbs_of: Any, names: pl.Series) -> Pairs:
+    rows = known.bin.size().gt(0).fill_null(False).arg_true().to_numpy().astype(np.int64)
     if len(rows) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    of = unpacked(known.gather(rows).to_list())
     owners = owner.rank("dense").to_numpy()[rows]
     found: dict[tuple[int, int], Window] = {}
     for first, second, window in _candidates(of, distance):
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             if owners[i] != owners[j]:
                 found.setdefault((i, j), window)
-    kept = [pair for pair in sorted(found) if _copies(thumb, rows, pair, found[pair], of.margins)]
+    kept: list[tuple[int, int]] = []
+    pairs = sorted(found)
+    for start in range(0, len(pairs), PAIRS):
+        some = pairs[start : start + PAIRS]
+        shown = sorted({end for pair in some for end in pair})
+        thumbs = dict(zip(shown, _grey(thumbs_of(names.gather(rows[shown]).to_list())), strict=True))
+        kept += [pair for pair in some if _copies(thumbs[pair[0]], thumbs[pair[1]], found[pair])]
     ends = np.array([sorted((rows[i], rows[j])) for i, j in kept], np.int64).reshape(-1, 2)
     ends = np.unique(ends, axis=0)
     return ends[:, 0], ends[:, 1]
 
 
-def _variants(thumb: pl.Series) -> tuple[Variants, NDArray[np.int64]]:
-    """Of the pictures that have a thumb with something on it, and their rows."""
-    parts: list[Variants] = []
-    rows: list[NDArray[np.int64]] = []
-    for start in range(0, len(thumb), BLOCK):
-        thumbs, at = stack(thumb[start : start + BLOCK])
-        telling = thumbs.reshape(len(thumbs), -1).std(axis=1) >= MIN_SPREAD if len(thumbs) else np.zeros(0, bool)
-        parts.append(variants(thumbs[telling]))
-        rows.append(at[telling] + start)
-    if not parts:
-        return variants(np.zeros((0, THUMB_SIDE, THUMB_SIDE), np.uint8)), np.zeros(0, np.int64)
-    joined = Variants(
-        *(
-            np.concatenate([getattr(part, name) for part in parts], axis=int(name == "crops"))
-            for name in Variants._fields
-        )
-    )
-    return joined, np.concatenate(rows)
+def _grey(thumbs: Sequence[bytes]) -> Iterator[NDArray[np.uint8]]:
+    return (np.frombuffer(thumb, np.uint8).reshape(THUMB_SIDE, THUMB_SIDE) for thumb in thumbs)
+
+
+def variants_of(thumb: pl.Series) -> pl.Series:
+    """`hash_variants.packed` of each thumb: null where there is none, and empty where it shows nothing."""
+    known = thumb.to_list()
+    found: list[bytes | None] = [None] * len(known)
+    there = [row for row, one in enumerate(known) if one]
+    for start in range(0, len(there), BLOCK):
+        rows = there[start : start + BLOCK]
+        thumbs = np.stack([*_grey([known[row] for row in rows])])
+        telling = thumbs.reshape(len(thumbs), -1).std(axis=1) >= MIN_SPREAD
+        made = iter(packed(variants(thumbs[telling])))
+        for row, tells in zip(rows, telling.tolist(), strict=True):
+            found[row] = next(made) if tells else b""
+    return pl.Series("variants", found, pl.Binary)
 
 
 def _candidates(of: Variants, distance: int) -> Iterator[tuple[Any, Any, Window]]:
@@ -138,12 +157,9 @@ def _place(outer: NDArray[np.float64], inner: NDArray[np.float64]) -> Window:
     return found[0], found[1], found[2], found[3]
 
 
-def _copies(
-    thumb: pl.Series, rows: NDArray[np.int64], pair: tuple[int, int], window: Window, margins: NDArray[np.float64]
-) -> bool:
-    first, second = (stack(thumb[int(rows[one]) : int(rows[one]) + 1])[0] for one in pair)
+def _copies(first: NDArray[np.uint8], second: NDArray[np.uint8], window: Window) -> bool:
     padded = window not in (WHOLE, *CROPS)
-    return likeness(first[0], second[0], window, SOFT if padded else 0.0) >= (PADDED if padded else SAME)
+    return likeness(first, second, window, SOFT if padded else 0.0) >= (PADDED if padded else SAME)
 
 
 def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8], window: Window = WHOLE, soft: float = 0.0) -> float:

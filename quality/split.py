@@ -12,7 +12,7 @@ import polars as pl
 
 from medloom.quality.components import components
 from medloom.quality.draw import draw
-from medloom.quality.likeness import DISTANCE, clusters
+from medloom.quality.likeness import DISTANCE, ThumbsOf, clusters
 from medloom.schemas.catalog import SplitSettings
 from medloom.schemas.identity import digest
 from medloom.schemas.sample import Split
@@ -52,14 +52,14 @@ class SplitResult:
     largest_component: float
 
 
-def picture_keys(views: pl.DataFrame, distance: int = DISTANCE) -> pl.DataFrame:
+def picture_keys(views: pl.DataFrame, distance: int = DISTANCE, thumbs_of: ThumbsOf | None = None) -> pl.DataFrame:
     """source, sample, key: one key for all pictures of a cluster of near-duplicates, equal bytes included.
 
-    `views` has `source`, `sample`, `sha256`, `thumb`, `phash`, `mean`, `std`, `width`, `height`. Pictures of one sample
-    are not compared: they stay together anyhow.
+    `views` has `source`, `sample`, `sha256` and the columns of `medloom.quality.likeness.copies`. Pictures of one
+    sample are not compared: they stay together anyhow.
     """
     owned = views.with_columns(owner=pl.concat_str("source", "sample", separator="\0"))
-    named = views.select("source", "sample", key=pl.format("picture:{}", clusters(owned, distance)))
+    named = views.select("source", "sample", key=pl.format("picture:{}", clusters(owned, distance, thumbs_of)))
     return named.unique().sort("source", "sample", "key")
 
 
@@ -118,7 +118,8 @@ def _roots(samples: pl.DataFrame, keys: pl.DataFrame, by: str) -> np.ndarray[tup
     shared += [
         rows.filter(pl.col(part).is_not_null()).select("row", key=_key(part, "source", part)) for part in KEPT_WHOLE[by]
     ]
-    links = pl.concat(shared).with_columns(first=pl.col("row").min().over("key"))
+    links = pl.concat(shared).filter(pl.col("key").is_duplicated())
+    links = links.with_columns(first=pl.col("row").min().over("key"))
     return components(len(samples), links["row"].to_numpy(), links["first"].to_numpy())
 
 

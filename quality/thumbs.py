@@ -30,8 +30,17 @@ def borders(thumbs: Thumbs) -> NDArray[np.float64]:
 
 
 def _border(lines: Thumbs) -> NDArray[np.float64]:
+    share = np.zeros(len(lines))
+    first = lines[:, 0].astype(np.int16)
+    colour = np.median(first, axis=1).astype(np.int16)[:, None]
+    flat = np.flatnonzero(np.abs(first - colour).max(axis=1) <= FLAT)  # few have any border
+    if len(flat):
+        share[flat] = _border_of(lines[flat], colour[flat, :, None])
+    return share
+
+
+def _border_of(lines: Thumbs, colour: NDArray[np.int16]) -> NDArray[np.float64]:
     side = lines.shape[1]
-    colour = np.median(lines[:, 0], axis=1).astype(np.int16)[:, None, None]
     off = np.abs(lines.astype(np.int16) - colour)
     flat = off.max(axis=2) <= FLAT
     count = np.where(flat.all(axis=1), side, np.argmin(flat, axis=1))
@@ -39,7 +48,7 @@ def _border(lines: Thumbs) -> NDArray[np.float64]:
     here = off[row, np.minimum(count, side - 1)].mean(axis=1)
     behind = off[row, np.minimum(count + 1, side - 1)].mean(axis=1)
     part = np.clip(1 - here / np.maximum(behind, 1e-9), 0, 1)
-    return np.where(count == 0, 0.0, np.minimum(count + part, side) / side)
+    return np.asarray(np.minimum(count + part, side) / side)
 
 
 def border_share(thumb: pl.Series) -> pl.Series:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from medloom.quality.duplicates import MEAN_GAP
 from medloom.quality.filter import Filter, FilterParams
-from medloom.quality.likeness import DISTANCE, copies
+from medloom.quality.likeness import DISTANCE, ThumbsOf, copies
 from medloom.quality.repeated import RECORD_COLUMNS, Across, drop_repeated
 
 
@@ -48,11 +48,30 @@ class NearDuplicates(Filter):
     params: NearDuplicatesParams
 
     def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
+        return self._repeated(records, views, None)
+
+    def _repeated(self, records: pl.DataFrame, views: pl.DataFrame, thumbs_of: ThumbsOf | None) -> pl.DataFrame:
         return drop_repeated(
             records,
             views,
             "near_duplicate",
             across=self.params.across,
             contradictions=self.params.contradictions,
-            pairs_of=partial(copies, distance=self.params.distance, mean_gap=self.params.mean_gap),
+            pairs_of=partial(copies, distance=self.params.distance, mean_gap=self.params.mean_gap, thumbs_of=thumbs_of),
         )
+
+
+class NearDuplicatesByName(NearDuplicates):
+    """The same where thumbs are too many to be in memory: of the views only their hashes are, and `thumbs_of` gives the
+    thumbs that are looked at by the ids of views."""
+
+    view_columns: ClassVar[tuple[str, ...]] = (
+        *(name for name in NearDuplicates.view_columns if name != "thumb"), "variants"
+    )  # fmt: skip
+
+    def __init__(self, params: NearDuplicatesParams, thumbs_of: ThumbsOf) -> None:
+        super().__init__(params)
+        self.thumbs_of = thumbs_of
+
+    def drops(self, records: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
+        return self._repeated(records, views, self.thumbs_of)
