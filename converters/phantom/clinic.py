@@ -17,6 +17,7 @@ from medloom.converters.phantom import (
     film_folder,
     mr_folder,
     msd_folder,
+    query_folder,
     report_folder,
     skin_folder,
 )
@@ -129,7 +130,8 @@ FOLDERS: dict[str, Folder] = {
     ),
     clip_folder.FOLDER: Folder(
         "Phantom lung ultrasound clips with events",
-        "clips/NAME.gif, NAME.avi or NAME/frame_nnnn.jpg; clips.csv; events.csv: clip, start_s, end_s, event",
+        "clips/NAME.gif, NAME.avi or NAME/frame_nnnn.jpg; clips.csv; events.csv: clip, start_s, end_s, event; "
+        "said/NAME.vtt",
         "ultrasound",
         {name: concept for concept, name in clip_folder.NAMES.items()},
         r"(P\d+)_[LR]",
@@ -141,6 +143,14 @@ FOLDERS: dict[str, Folder] = {
         "xray",
         {},
         r"(P\d+)_V",
+        "none",
+    ),
+    query_folder.FOLDER: Folder(
+        "Phantom queries of patients",
+        "queries.csv: id, patient, query",
+        "other",
+        {},
+        "unknown",
         "none",
     ),
 }
@@ -198,6 +208,7 @@ def write_clinic(root: Path, seed: int, patients: int = PATIENTS) -> Clinic:
         pictures=[*skin, *cell_folders.write_cell_folders(root, seed, patients)],
         clips=clip_folder.write_clip_folder(root, seed, people),
         scans=bids_folder.write_bids_folder(root, seed, people),
+        queries=query_folder.write_query_folder(root, seed, people),
         defects=defects,
         concepts={name: folder.labels for name, folder in FOLDERS.items()},
     )

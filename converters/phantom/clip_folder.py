@@ -1,10 +1,12 @@
-"""`us_clips`: lung ultrasound clips as GIF, AVI or a folder of frames, with a table of clips and one of events."""
+"""`us_clips`: lung ultrasound clips as GIF, AVI or a folder of frames, with a table of clips, one of events,
+and what is said while they are taken."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +28,8 @@ Frames = list[NDArray[np.uint8]]
 
 
 def write_clip_folder(root: Path, clinic_seed: int, patients: list[Patient]) -> list[ClipTruth]:
-    """Writes ``clips``, ``clips.csv`` and ``events.csv``: both lungs of the first patient, and of every fifth from the
-    third on. B-lines and a still pleura come in all four combinations.
+    """Writes ``clips``, ``clips.csv``, ``events.csv`` and ``said/NAME.vtt``: both lungs of the first patient, and of
+    every fifth from the third on. B-lines and a still pleura come in all four combinations.
     """
     found: list[ClipTruth] = []
     sides: tuple[Literal["left", "right"], ...] = ("left", "right")
@@ -42,6 +44,9 @@ def write_clip_folder(root: Path, clinic_seed: int, patients: list[Patient]) -> 
         for one in found
         for event in one.events
     ]
+    for one in found:
+        (root / one.said).parent.mkdir(exist_ok=True)
+        (root / one.said).write_text(_speech(one), "utf-8", newline="\n")
     _write_table(root / FOLDER / "clips.csv", columns, clips)
     _write_table(root / FOLDER / "events.csv", ["clip", "start_s", "end_s", "event"], events)
     return found
@@ -85,7 +90,27 @@ def _clip(root: Path, clinic_seed: int, patient: Patient, side: Literal["left", 
             if span is not None
         ],
         pleural_line_y=plan.pleura,
+        said=f"{FOLDER}/said/{key}.vtt",
     )
+
+
+def _speech(clip: ClipTruth) -> str:
+    """What a sonographer says, fillers and all, and no more than what is there: a cue to each stretch of the clip."""
+    edges = {0.0, clip.frames / clip.frames_per_second}
+    edges |= {time for event in clip.events for time in (event.start_s, event.end_s)}
+    times = sorted(edges)
+    cues = []
+    for number, (start, end) in enumerate(pairwise(times)):
+        there = {event.concept for event in clip.events if event.start_s <= start and end <= event.end_s}
+        beams = "you you see B-lines" if B_LINES in there else "there are uh no B-lines"
+        slides = "the the pleura is not sliding" if NO_SLIDING in there else "pleural sliding it is normal"
+        begin = f"so um this is the {clip.side} lung and" if number == 0 else "okay and uh now"
+        cues.append(f"{number + 1}\n{_time(start)} --> {_time(end)}\n{begin} {beams} um and {slides} right\n")
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def _time(seconds: float) -> str:
+    return f"00:{int(seconds // 60):02d}:{seconds % 60:06.3f}"
 
 
 def _write_gif(path: Path, frames: Frames) -> None:

@@ -172,7 +172,7 @@ class EventTruth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClipTruth(msgspec.Struct, frozen=True, kw_only=True):
-    """One ultrasound clip. `files` is one file, or one file per frame."""
+    """One ultrasound clip. `files` is one file, or one file per frame; `said` is the file of what is said in it."""
 
     source: str
     key: str
@@ -184,6 +184,18 @@ class ClipTruth(msgspec.Struct, frozen=True, kw_only=True):
     size: tuple[int, int]
     events: list[EventTruth]
     pleural_line_y: float
+    said: str
+
+
+class QueryTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What one patient writes: complaints that are there and that are not, since how many days, on which side."""
+
+    patient: str
+    text: str
+    days: int
+    present: list[str]
+    absent: list[str]
+    side: Side | None
 
 
 class ScanTruth(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +222,7 @@ class ClinicTruth(msgspec.Struct, frozen=True, kw_only=True):
     pictures: list[PictureTruth]
     clips: list[ClipTruth]
     scans: list[ScanTruth]
+    queries: list[QueryTruth]
     defects: list[Defect]
     concepts: dict[str, dict[str, str | None]]
 

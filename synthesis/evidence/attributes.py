@@ -29,6 +29,16 @@ ZONES = {
     "cervical": r"cervical",
     "thoracic": r"thoracic(?! aort)|t-spine",
     "lumbar": r"lumbar|lumbosacral",
+    "shoulder": r"shoulders?",
+    "arm": r"(?:fore)?arms?",
+    "hand": r"(?<!other )(?<!left-)(?<!right-)hands?(?! (?:side|half|edge|part)\b)|fingers?|thumbs?",
+    "wrist": r"wrists?",
+    "elbow": r"elbows?",
+    "hip": r"hips?",
+    "knee": r"knees?",
+    "leg": r"legs?|thighs?|cal(?:f|ves)",
+    "ankle": r"ankles?",
+    "foot": r"foot|feet|toes?|heels?",
 }
 MARKS = {
     "degree:low": r"small(?:-sized)?|tiny|little|minute|mild(?:ly)?|slight(?:ly)?|minimal(?:ly)?|minor|subtle|trace|"
@@ -37,7 +47,8 @@ MARKS = {
     "degree:high": r"large(?:-sized?)?|big|sizea?ble|massive|huge|severe(?:ly)?|marked(?:ly)?|advanced|"
         r"extensive(?:ly)?|pronounced|substantial|considerable|gross",
     "course:new": r"new(?:ly)?(?! york)|recent(?:ly)? developed",
-    "course:old": r"old|chronic(?:ally)?|remote|healed|(?<!from )(?<!to )(?<!the )(?<!with )(?<!than )prior|"
+    "course:old": r"(?<!years )(?<!years-)(?<!year )(?<!year-)(?<!months )(?<!month-)(?<!y/)old|"
+        r"chronic(?:ally)?|remote|healed|(?<!from )(?<!to )(?<!the )(?<!with )(?<!than )prior|"
         r"long-?standing|former|sequelae",
     "course:acute": r"acute(?:ly)?",
     "course:stable": r"stable|unchanged|unaltered|(?:no|without) (?:\w+ )?(?:change|alteration)|not changed|similar|"

@@ -23,7 +23,7 @@ NORMAL = re.compile(
     r"abnormalit(?:y|ies)|(?:shows?|has|have|with|of|is|are) no (?:visible )?abnormalit(?:y|ies)|negative)(?![\w-])",
     re.IGNORECASE,
 )
-NOT_NORMAL = re.compile(r"(?:\bnot|\bno longer|\bhardly|\bless than|n't)\s+(?:\w+\s)?$", re.IGNORECASE)
+NOT_NORMAL = re.compile(r"(?:\bnot|\bno longer|\bhardly|\bless than|n't)\s+(?:\w+\s)?$|\bno\s+$", re.IGNORECASE)
 NO_ABNORMALITY = re.compile(
     r"\b(?:no|without|free of|negative for)\b[^.;]{0,60}?\b(?:abnormalit(?:y|ies)|disease|patholog(?:y|ies))\b",
     re.IGNORECASE,
@@ -204,7 +204,8 @@ def _subject(match: re.Match[str], predicate: re.Match[str], sentence: str) -> b
     """Whether what is matched is the subject of a predicate: before it up to a clause's end, or right after it."""
     if match.end() <= predicate.start():
         between = sentence[match.end() : predicate.start()]
-        return not re.search(r"[;]|\b(?:but|however|although|which|with)\b", between) and len(between) < 110
+        ended = re.search(r"[;]|\b(?:but|however|although|which|with|there (?:is|are|was|were))\b", between)
+        return not ended and len(between) < 110
     between = sentence[predicate.end() : match.start()]
     return len(between) < 45 and not re.search(
         r"[.;:]|,\s*(?:and )?(?:no|with)|\b(?:but|without|no|of|with|there)\b", between

@@ -110,6 +110,8 @@ def _beyond(claim: Claim, proved: Claim, ground: Ground) -> Iterator[Fault]:
         yield Fault("mark_lost", f"no {', '.join(sorted(narrowed))} {claim.words}")
     if claim.many is not None and claim.many != proved.many:
         yield Fault("count", f"{claim.many} {claim.words}")
+    if claim.many == 1 and claim.plural:
+        yield Fault("plural", f"one and several: {claim.words}")
     known = ground.whole or proved.many is not None
     several = claim.plural and not proved.plural and claim.many is None and claim.term in term_book().counted
     if several and known and claim.stance in ("present", "uncertain"):

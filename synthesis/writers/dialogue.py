@@ -16,7 +16,7 @@ from medloom.synthesis.prompt import Slot
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.task import Context
 from medloom.synthesis.writers.briefed import asked, brief_of, lines, told_of
-from medloom.synthesis.writers.prompted import Fields, as_json, record_of
+from medloom.synthesis.writers.prompted import Fields, Schema, as_json, record_of
 from medloom.synthesis.writers.questions import answer_faults, question_faults, untold_of
 from medloom.synthesis.writers.reworded import Bases, RewordedParams, RewordedWriter
 
@@ -71,11 +71,13 @@ class Dialogue(RewordedWriter):
             "turns": [f"{one.slot('question')} -> {one.slot('said')}" for one in turns],
         }
 
+    def narrowed(self, brief: Brief, prompt: str, answer: Schema) -> Schema:
+        count = len(_turns(brief))
+        answer["properties"]["turns"] |= {"minItems": count, "maxItems": count}
+        return answer
+
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
-        turns, wanted = fields["turns"], _turns(brief)
-        if len(turns) != len(wanted):
-            yield Fault("format", f"{len(turns)} turns, not {len(wanted)}")
-        for turn, one in zip(turns, wanted, strict=False):
+        for turn, one in zip(fields["turns"], _turns(brief), strict=True):
             yield from question_faults(one, turn["question"], untold_of(one))
             yield from answer_faults(one, turn["answer"])
 

@@ -18,7 +18,7 @@ from medloom.synthesis.tasks.choices import chosen, distractors, option_lines, o
 from medloom.synthesis.told import KINDS, judged
 from medloom.synthesis.vocabulary import load_vocabulary
 from medloom.synthesis.writers.briefed import brief_of
-from medloom.synthesis.writers.prompted import Fields, PromptedWriter, record_of
+from medloom.synthesis.writers.prompted import Fields, PromptedWriter, Schema, record_of
 
 
 class DistractorParams(TaskParams):
@@ -32,7 +32,7 @@ class DistractorParams(TaskParams):
 class Distractors(PromptedWriter):
     """Record type 6. No option is invented: each is judged absent here and is right in another picture of the source.
 
-    The engine's choice alone is its own; where it names another thing the answer is refused.
+    The engine's choice alone is its own: the answer's schema has no room for another name.
     """
 
     name: ClassVar[str] = "write.distractors"
@@ -78,18 +78,20 @@ class Distractors(PromptedWriter):
             "count": str(self.params.options - 1),
         }
 
+    def narrowed(self, brief: Brief, prompt: str, answer: Schema) -> Schema:
+        count = self.params.options - 1
+        names = {"type": "string", "enum": [one.says for one in brief.findings]}
+        answer["properties"]["options"] |= {"minItems": count, "maxItems": count, "items": names}
+        return answer
+
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
-        named = [_plain(one) for one in fields["options"]]
-        pool = {_plain(one.says) for one in brief.findings}
-        for name in named:
-            if name not in pool:
-                yield Fault("added", f"{name!r} is not among those to choose from")
-        if len(set(named)) != self.params.options - 1:
-            yield Fault("format", f"{len(set(named))} options, not {self.params.options - 1}")
+        named = set(fields["options"])
+        if len(named) != self.params.options - 1:
+            yield Fault("format", f"{len(named)} options, not {self.params.options - 1}")
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
-        by_name = {_plain(one.says): one for one in brief.findings}
-        wrong = [by_name[_plain(name)] for name in done["distractors"]["options"]]
+        by_name = {one.says: one for one in brief.findings}
+        wrong = [by_name[name] for name in done["distractors"]["options"]]
         options = options_of(list(brief.concepts), [one.concept for one in wrong], load_vocabulary(), brief.id)
         said, answer = chosen(options)
         question = f"Which {brief.slot('kind')} does this picture show?\n{option_lines(options)}"
@@ -98,7 +100,3 @@ class Distractors(PromptedWriter):
             self, brief, [(question, f"{said}.")], worded, options=options, answer=answer, evidence=evidence,
             fills=("choice",),
         )  # fmt: skip
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.lower().strip(" .").split())

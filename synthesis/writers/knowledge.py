@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from medloom.converters.text.sentences import sentences
 from medloom.schemas.identity import pick, shuffled
 from medloom.schemas.record import Answer, Config, Record
 from medloom.schemas.vocabulary import Concept
@@ -42,7 +43,7 @@ _COMMON = frozenset(
 
 
 class KnowledgeParams(TaskParams):
-    """At most `per_picture` findings; at most `novel` of the words may be none of the definition's."""
+    """At most `per_picture` findings; at most `novel` of a sentence's words may be none of the definition's."""
 
     per_picture: int = Field(default=1, ge=1)
     novel: float = Field(default=0.5, ge=0, le=1)
@@ -85,10 +86,11 @@ class Knowledge(PromptedWriter):
         ground = of_text(source, f"There is {brief.slot('name')}.", whole=False)
         yield from faults(said, Wanted(ground=ground, must=brief.concepts, unlike=source, words=(5, 90)))
         own = {_stem(word) for word in _WORD.findall(f"{source} {brief.slot('name')}".lower())}
-        words = [_stem(word) for word in _WORD.findall(said.lower()) if word not in _COMMON]
-        new = [word for word in words if word not in own]
-        if words and len(new) > self.params.novel * len(words):
-            yield Fault("added", f"words of its own: {', '.join(sorted(set(new))[:6])}")
+        for start, end in sentences(said):
+            words = [_stem(word) for word in _WORD.findall(said[start:end].lower()) if word not in _COMMON]
+            new = [word for word in words if word not in own]
+            if words and len(new) > self.params.novel * len(words):
+                yield Fault("added", f"words of its own: {', '.join(sorted(set(new))[:6])}")
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         said = done["knowledge"]["description"]

@@ -21,6 +21,7 @@ LONGEST_SHOWN = 1500
 LONG = {"system": 8, "assistant": 12}
 """Words in a row that an answer may not have from the instructions, or from an example."""
 Fields = dict[str, Any]
+Schema = dict[str, Any]
 
 
 class State(NamedTuple):
@@ -47,6 +48,10 @@ class PromptedWriter(Writer):
         """Values of all the slots that the prompt may have."""
         raise NotImplementedError
 
+    def narrowed(self, brief: Brief, prompt: str, answer: Schema) -> Schema:
+        """The prompt's schema, with no more room than this brief leaves; an engine that keeps to it can't go astray."""
+        return answer
+
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
         """What of the answer is not proved, or not of the form that was asked for."""
         raise NotImplementedError
@@ -68,7 +73,9 @@ class PromptedWriter(Writer):
             return ()
         prompt = prompts[named]
         values = self.slots(brief, named, state.done)
-        return (_request(brief, prompt, prompt.render({slot: values[slot] for slot in prompt.page.slots})),)
+        schema = self.narrowed(brief, named, json.loads(prompt.schema))
+        text = prompt.render({slot: values[slot] for slot in prompt.page.slots})
+        return (_request(brief, prompt, text, as_json(schema)),)
 
     def written(self, brief: Brief, past: Sequence[Exchange]) -> Written:
         if not past:
@@ -140,7 +147,7 @@ def _code(problem: str) -> str:
     return problem.split(":", 1)[0]
 
 
-def _request(brief: Brief, prompt: Prompt, text: str) -> Request:
+def _request(brief: Brief, prompt: Prompt, text: str, schema: str) -> Request:
     pictures = tuple(view.sha256 for view in brief.views if view.kind == "picture") if prompt.page.pictures else ()
     messages = [Message(role=role, text=said) for role, said in prompt.opening()]  # type: ignore[arg-type]
     draw = prompt.page.sampling
@@ -152,7 +159,7 @@ def _request(brief: Brief, prompt: Prompt, text: str) -> Request:
             temperature=draw.temperature, top_p=draw.top_p, max_tokens=draw.max_tokens,
             seed=seed("sampling", brief.id, prompt.id) % 2**31,
         ),
-        schema=prompt.schema,
+        schema=schema,
     )  # fmt: skip
 
 

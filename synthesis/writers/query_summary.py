@@ -8,14 +8,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from medloom.converters.text.sentences import sentences
 from medloom.schemas.identity import pick
 from medloom.schemas.record import Answer, Config, Record
 from medloom.synthesis.brief import Brief, Told
 from medloom.synthesis.compose import case_key
 from medloom.synthesis.evidence.check import Wanted, faults
-from medloom.synthesis.evidence.claims import claims_of
+from medloom.synthesis.evidence.claims import Claims, claims_of
 from medloom.synthesis.evidence.ground import of_text
-from medloom.synthesis.evidence.held import Fault
+from medloom.synthesis.evidence.held import Fault, held
 from medloom.synthesis.prompt import Slot
 from medloom.synthesis.scene import Case
 from medloom.synthesis.task import Context, TaskParams
@@ -26,6 +27,10 @@ from medloom.synthesis.writers.prompted import Fields, PromptedWriter, record_of
 ASKS = (
     "Summarise what the patient asks.", "Say in short what this patient wants to know.",
     "Give a summary of the query.", "What does the patient ask, in a sentence or two?",
+)  # fmt: skip
+_ASKS = re.compile(
+    r"\b(?:ask(?:s|ed|ing)?|wonder(?:s|ing)?|whether|(?:wants?|wishes|would like|needs?|hopes?) to (?:know|learn|hear)|"
+    r"worr(?:y|ied|ies)|concerned|afraid|fears|could (?:it|this|that) be)\b", re.I
 )  # fmt: skip
 _ADVICE = re.compile(
     r"\b(?:you should|should (?:see|take|consult|try)|i (?:recommend|suggest|advise)|please (?:see|consult))\b", re.I
@@ -69,11 +74,14 @@ class QuerySummary(PromptedWriter):
         query = brief.texts[0].body
         said = fields["summary"]
         most = max(8, int(self.params.share * len(query.split())))
-        must = {
-            claim.term for claim in claims_of(query).claims if claim.sort == "finding" and claim.stance == "present"
-        }
-        wanted = Wanted(ground=of_text(query, whole=False), must=tuple(sorted(must)), words=(4, most), unlike=query)
-        yield from faults(said, wanted)
+        ground = of_text(query, whole=False)
+        yield from faults(said, Wanted(ground=ground, words=(4, most), unlike=query))
+        asked, told = asked_apart(claims_of(query)), asked_apart(claims_of(said))
+        yield from held(told, ground._replace(claims=asked.claims))
+        named = {claim.term for claim in told.claims if claim.stance == "present"}
+        for claim in asked.claims:
+            if claim.sort == "finding" and claim.stance == "present" and claim.term not in named:
+                yield Fault("omitted", claim.words)
         advice = _ADVICE.search(said)
         if advice is not None:
             yield Fault("added", f"advice: {advice[0]}")
@@ -84,3 +92,21 @@ class QuerySummary(PromptedWriter):
         yield record_of(
             self, brief, [(question, said)], worded, answer=Answer(text=said), config="vqa" if brief.views else "text"
         )
+
+
+def asked_apart(said: Claims) -> Claims:
+    """The claims with what is only asked for held as uncertain: "is it a fracture?", "asks whether it is broken"."""
+    spoken = [said.plain[start:end] for start, end in sentences(said.plain)]
+
+    def only_asked(sentence: str, words: str) -> bool:
+        begin = _ASKS.search(sentence)
+        return sentence.rstrip().endswith("?") or (begin is not None and words in sentence[begin.end() :])
+
+    return said._replace(
+        claims=tuple(
+            claim._replace(stance="uncertain")
+            if claim.stance == "present" and only_asked(spoken[claim.sentence], claim.words)
+            else claim
+            for claim in said.claims
+        )
+    )

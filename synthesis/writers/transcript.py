@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -23,6 +24,12 @@ from medloom.synthesis.writers.briefed import brief_of
 from medloom.synthesis.writers.prompted import Fields, PromptedWriter, record_of
 
 ASKS = ("What is said of this frame?", "Describe this frame of the video.", "What is being explained here?")
+
+
+_FILLER = re.compile(
+    r",?\s*\b(?:u[hm]+|e[rh]m*|ah+|h?mm+|you know|i mean|okay|ok|all right|alright|right(?=\s*\?))\b,?", re.IGNORECASE
+)
+_STUTTER = re.compile(r"\b(\w+)(?:\s+\1\b)+", re.I)
 
 
 class TranscriptParams(TaskParams):
@@ -70,10 +77,15 @@ class Transcript(PromptedWriter):
         return {"speech": brief.texts[0].body}
 
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
-        speech = brief.texts[0].body
+        speech = plain_speech(brief.texts[0].body)
         most = max(12, int(1.5 * len(speech.split())))
         yield from faults(fields["text"], Wanted(ground=of_text(speech), words=(3, most)))
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         said = done["transcript"]["text"]
         yield record_of(self, brief, [(brief.slot("question"), said)], worded, texts=(said,), answer=Answer(text=said))
+
+
+def plain_speech(heard: str) -> str:
+    """What was said without fillers and stutters: "all right" is no side, and "the the" no two things."""
+    return _STUTTER.sub(r"\1", " ".join(_FILLER.sub(" ", heard).split()))

@@ -12,6 +12,7 @@ from medloom.converters.phantom.clinic import write_clinic
 from medloom.converters.registry import load_converter
 from medloom.schemas.card import SourceCard
 from medloom.schemas.sample import Refusal, Sample
+from medloom.synthesis.evidence.claims import claims_of
 
 CARDS = Path(__file__).parents[3] / "catalogs/sources"
 
@@ -113,3 +114,30 @@ def test_skin(clinic, listed):
             one = samples[truth.file.removeprefix("derm_class_folders/")]
             assert (one.patient, one.split) == (truth.patient, truth.split)
             assert [card.labels[label.name] for label in one.labels] == [truth.concept]
+
+
+def test_clips_with_what_is_said(clinic, listed):
+    _, samples, refusals = listed("clips", "us_clips")
+    assert not refusals
+    truths = {one.files[0].removeprefix("us_clips/"): one for one in clinic.truth.clips if len(one.files) == 1}
+    assert set(samples) == set(truths)
+    for file, truth in truths.items():
+        one = samples[file]
+        assert one.patient == truth.patient
+        assert one.texts[-1].end_s == pytest.approx(truth.frames / truth.frames_per_second)
+        assert {text.kind for text in one.texts} == {"transcript"}
+
+
+def test_queries_of_patients(clinic, listed):
+    card = SourceCard.model_validate(YAML(typ="safe").load((CARDS / "phantom_queries.yaml").read_text("utf-8")))
+    samples = list(load_converter(card.converter).samples(clinic.root / "queries", card))
+    assert {one.patient: one.texts[0].body for one in samples} == {
+        one.patient: one.text for one in clinic.truth.queries
+    }
+    for truth in clinic.truth.queries:
+        claims = {claim.term: claim for claim in claims_of(truth.text).claims if claim.sort == "finding"}
+        assert {term for term, claim in claims.items() if claim.stance == "present"} == set(truth.present)
+        assert {term for term, claim in claims.items() if claim.stance == "absent"} == set(truth.absent)
+        sides = {side for claim in claims.values() for side in claim.sides}
+        assert sides == ({truth.side} if truth.side else set())
+        assert (float(truth.days), "days") in {(one.value, one.unit) for one in claims_of(truth.text).numbers}

@@ -41,7 +41,7 @@ def test_a_patient_is_the_same_whatever_the_number_and_another_with_another_seed
     own = [file for file in alone if "P001" in file]
     assert len(own) > 30
     assert {file: alone[file] for file in own} == {file: four[file] for file in own}
-    drawn = [file for file in own if not file.endswith(("hemorrhage.nii.gz", ".dcm"))]
+    drawn = [file for file in own if not file.endswith(("hemorrhage.nii.gz", ".dcm", ".vtt"))]
     assert all(other.get(file) != alone[file] for file in drawn)
 
 
@@ -69,7 +69,7 @@ def test_the_truth_reads_back_and_names_only_files_that_exist(clinic: Clinic) ->
     files += [visit.report_xml for patient in truth.patients for visit in patient.visits]
     files += [picture.file for picture in truth.pictures] + [defect.file for defect in truth.defects]
     files += [one.mask for picture in truth.pictures for one in picture.objects if one.mask]
-    files += [file for clip in truth.clips for file in clip.files]
+    files += [file for clip in truth.clips for file in (*clip.files, clip.said)]
     assert len(files) > 150
     assert [file for file in files if not (clinic.root / file).exists()] == []
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 from medloom.converters.phantom.clinic import Clinic
 from medloom.converters.phantom.clip_folder import FOLDER
 from medloom.converters.phantom.truth import ClipTruth
+from medloom.converters.text.transcript import cues
 
 
 def frames_of(clinic: Clinic, clip: ClipTruth) -> list[NDArray[np.float64]]:
@@ -106,3 +107,18 @@ def test_tables_say_what_the_truth_says(clinic: Clinic) -> None:
     assert [(row["clip"], row["event"]) for row in events] == [one[:2] for one in told]
     for row, one in zip(events, told, strict=True):
         assert (float(row["start_s"]), float(row["end_s"])) == pytest.approx(one[2:])
+
+
+def test_what_is_said_is_what_is_there_at_that_time(clinic: Clinic) -> None:
+    said = {"b_lines": "see B-lines", "pleural_sliding_absent": "pleura is not sliding"}
+    heard = 0
+    for clip in clinic.truth.clips:
+        spoken = list(cues((clinic.root / clip.said).read_bytes(), ".vtt"))
+        assert (spoken[0].start_s, spoken[-1].end_s) == (0, pytest.approx(clip.frames / clip.frames_per_second))
+        assert f"the {clip.side} lung" in spoken[0].body
+        for cue in spoken:
+            middle = (cue.start_s + cue.end_s) / 2
+            there = {event.concept for event in clip.events if event.start_s <= middle < event.end_s}
+            assert {concept for concept, words in said.items() if words in cue.body} == there
+            heard += len(there)
+    assert heard >= 4
