@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 
 from medloom.schemas.record import MEDIA_TAGS
 
-ROW = ("id", "source", "sample", "patient", "split", "licence")
+GROUP = ("source", "patient", "study", "sample")
 VIEW = (
     "id", "source", "sample", "kind", "sha256", "phash", "width", "height", "bytes", "spacing_mm",
 )  # fmt: skip
 RECORD = (
-    "id", "source", "sample", "patient", "study", "split", "licence", "task", "type", "template", "form", "polarity",
+    "id", "source", "sample", "split", "licence", "task", "type", "template", "form", "polarity",
     "views", "turns", "options", "answer", "places", "measurements", "evidence",
 )  # fmt: skip
 RECORDS = (
@@ -24,17 +24,24 @@ RECORDS = (
     "prompt_chars", "answer_chars", "facts", "unknown_views", "unknown_facts", "places", "choice", "shown", "said_yes",
     "right_is_longest", "right_is_first",
 )  # fmt: skip
-"""Columns of `records`. `places` has boxes, points, the number of the view of each, and widths and heights of the
-views; `choice` has form, keys (of the answer), offered and right; `shown` has tags (in the user's turns) and views.
+"""Columns of `records`. `places`, `choice` and `shown` say what is wrong with boxes and points, with the answer to a
+choice, and with the tags in the user's turns; they are empty where nothing is.
 `said_yes`, `right_is_longest` and `right_is_first` are 1 or 0, and null where the form has no such thing."""
+EDGE = 1e-6  # pixels; what arithmetic may add to a box that ends at the edge
 _TAG = "|".join(MEDIA_TAGS.values())
+VIEWS_OF = tuple(f"views.list.element.{name}" for name in VIEW)
+RECORDS_OF = (
+    *("id", "source", "sample", "split"),
+    *(f"views.list.element.{name}" for name in ("id", "width", "height")),
+    *(f"records.list.element.{name}" for name in RECORD),
+)
+GROUPS = ("split", "views.list.element.sha256", *(f"records.list.element.{name}" for name in GROUP))
+"""The columns of a shard that `views`, `records` and `groups` want."""
 
 
-def read_shard(path: Path) -> pa.Table:
-    """The shard's columns without the bytes of its media."""
-    wanted = [*ROW]
-    wanted += [f"views.list.element.{name}" for name in VIEW] + [f"records.list.element.{name}" for name in RECORD]
-    return pq.ParquetFile(path).read(columns=wanted)
+def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of the shard."""
+    return pq.ParquetFile(path).read(columns=list(columns))
 
 
 def records(shard: pa.Table) -> pl.DataFrame:
@@ -49,7 +56,7 @@ def records(shard: pa.Table) -> pl.DataFrame:
         heights=pl.col("views").list.eval(size.field("height")),
         record="records",
     )
-    each = row.explode("record", empty_as_null=False).unnest("record")
+    each = row.explode("record", empty_as_null=False).unnest("record").with_row_index("at")
     user = pl.col("turns").list.eval(size.field("text").filter(size.field("role") == "user")).list.join("\n")
     last = pl.col("turns").list.last().struct.field("text")
     right = pl.col("options").list.eval(size.field("key").filter(size.field("correct")))
@@ -60,6 +67,7 @@ def records(shard: pa.Table) -> pl.DataFrame:
         pl.col("places").list.eval(size.field("fact")), pl.col("measurements").list.eval(size.field("fact"))
     )
     facts = pl.col("evidence").list.len()
+    tags, held = user.str.count_matches(_TAG), pl.col("views").list.len()
     return each.select(
         "id",
         "row",
@@ -71,10 +79,9 @@ def records(shard: pa.Table) -> pl.DataFrame:
         facts.cast(pl.Int64).alias("facts"),
         pl.col("views").list.set_difference("held").list.len().cast(pl.Int64).alias("unknown_views"),
         ((cited.list.max() >= facts) | (cited.list.min() < 0)).fill_null(False).cast(pl.Int64).alias("unknown_facts"),
-        _places().alias("places"),
-        pl.struct("form", keys=pl.col("answer").struct.field("keys"), offered=pl.col("options").list.eval(
-            size.field("key")), right=right).alias("choice"),
-        pl.struct(tags=user.str.count_matches(_TAG), views=pl.col("views").list.len()).alias("shown"),
+        _misplaced(each).alias("places"),
+        _misanswered(right).alias("choice"),
+        pl.when(tags != held).then(pl.format("{} tags for {} views", tags, held)).otherwise(pl.lit("")).alias("shown"),
         pl.when(closed & pl.col("polarity").is_in(["present", "absent"]))
         .then((pl.col("polarity") == "present").cast(pl.Int64)).alias("said_yes"),
         pl.when(single).then((right_length.list.first() >= length.list.max()).cast(pl.Int64)).alias("right_is_longest"),
@@ -83,16 +90,58 @@ def records(shard: pa.Table) -> pl.DataFrame:
     ).select(RECORDS)  # fmt: skip
 
 
-def _places() -> pl.Expr:
-    """Boxes and points with the sizes of the views; views of a record are those of its row, in order."""
-    place = pl.element().struct
-    return pl.struct(
-        boxes=pl.col("places").list.eval(place.field("box")),
-        points=pl.col("places").list.eval(place.field("point")),
-        view=pl.col("places").list.eval(place.field("view")),
-        widths="widths",
-        heights="heights",
+def _misplaced(each: pl.DataFrame) -> pl.Series:
+    """Of each record the first box without area or beyond its picture, or point beyond it; "" where there is none.
+
+    Views of a record are those of its row, in order.
+    """
+    some = each.filter(pl.col("places").list.len() > 0)
+    place = some.select("at", "widths", "heights", place="places").explode("place", empty_as_null=False)
+    place = place.select("at", "widths", "heights", pl.col("place").struct.field("box", "point", "view"))
+    known = (pl.col("view") >= 0) & (pl.col("view") < pl.col("widths").list.len())
+    at = pl.when(known).then("view")
+    wide, high = (pl.col(side).list.get(at, null_on_oob=True) + EDGE for side in ("widths", "heights"))
+    x0, y0, x1, y1 = (pl.col("box").list.get(number, null_on_oob=True) for number in range(4))
+    x, y = (pl.col("point").list.get(number, null_on_oob=True) for number in range(2))
+    boxed = (x0 >= -EDGE) & (x0 < x1) & (x1 <= wide) & (y0 >= -EDGE) & (y0 < y1) & (y1 <= high)
+    within = (x >= -EDGE) & (x <= wide) & (y >= -EDGE) & (y <= high)
+    told = [
+        pl.when(~known).then(pl.format("view {} is not there", "view")),
+        pl.when(pl.col("box").is_not_null() & ~boxed.fill_null(False)).then(_beyond("box")),
+        pl.when(pl.col("point").is_not_null() & ~within.fill_null(False)).then(_beyond("point")),
+    ]
+    wrong = place.select("at", wrong=pl.coalesce(told)).drop_nulls("wrong")
+    first = wrong.group_by("at").agg(pl.col("wrong").first())
+    return each.select("at").join(first, on="at", how="left", maintain_order="left")["wrong"].fill_null("")
+
+
+def _beyond(what: str) -> pl.Expr:
+    size = [pl.col(side).list.get("view", null_on_oob=True) for side in ("widths", "heights")]
+    numbers = pl.col(what).list.eval(pl.element().cast(pl.String)).list.join(", ")
+    return pl.format(what + " ({}) in a picture of {} × {}", numbers, *size)
+
+
+def _misanswered(right: pl.Expr) -> pl.Expr:
+    """What a choice's answer names that it should not; "" where it names the keys of its right options.
+
+    A single choice has one of those, a multiple choice some. Other forms name nothing that isn't offered.
+    """
+    none = pl.lit([], pl.List(pl.String))
+    given = pl.coalesce(pl.col("answer").struct.field("keys"), none)
+    offered = pl.coalesce(pl.col("options").list.eval(pl.element().struct.field("key")), none)
+    right = pl.coalesce(right, none)
+    count, several = right.list.len(), pl.col("form") == "multiple"
+    chosen = (given.list.sort().list.join("\0") == right.list.sort().list.join("\0")) & (
+        offered.list.n_unique() == offered.list.len()
     )
+    named = (offered.list.len() == 0) | (given.list.set_difference(offered).list.len() == 0)
+    sound = (
+        pl.when((pl.col("form") == "single") | several)
+        .then((several | (count == 1)) & (count > 0) & chosen)
+        .otherwise(named)
+    )
+    parts = (part.list.join(", ") for part in (given, offered, right))
+    return pl.when(sound).then(pl.lit("")).otherwise(pl.format("answers [{}] of [{}], of which [{}] are right", *parts))
 
 
 def views(shard: pa.Table) -> pl.DataFrame:

@@ -183,19 +183,20 @@ def test_a_second_run_does_nothing_again_and_a_changed_file_only_its_unit(cells:
     shutil.copytree(cells.parent, tmp_path / "source")
     catalog, out = tmp_path / "source" / "catalog.yaml", tmp_path / "corpus"
     run_build(catalog, out)
-    before = tree(out)
+    before, page = tree(out), Path("expectations", "index.html")
     with pytest.raises(CatalogError, match="--resume"):
         run_build(catalog, out)
+    (tmp_path / ".corpus.work" / "gate" / page).write_text("held before")
     again = run_build(catalog, out, resume=True)
     assert all(report.reused for state in again.sources.values() for report in state.reports)
-    assert tree(out) == before
+    assert tree(out) == before and (out / "report" / page).read_text() == "held before"
     pictures = sorted((tmp_path / "source/BCCD/BCCD/JPEGImages").iterdir())
     os.utime(pictures[0])  # another time, the same bytes
     assert all(r.reused for s in run_build(catalog, out, resume=True).sources.values() for r in s.reports)
     pictures[0].write_bytes(pictures[-1].read_bytes())
     changed = run_build(catalog, out, resume=True)
     assert [r.reused for s in changed.sources.values() for r in s.reports].count(False) == 1
-    assert tree(out) != before
+    assert tree(out) != before and (out / "report" / page).read_text() != "held before"
 
 
 def test_a_source_with_too_much_refused_stops_the_build(cells: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_each_planted_fault_is_found_and_named(fault: str, tmp_path: Path) -> No
 
 def test_what_is_sound_holds_and_leaves_its_data_docs(tmp_path: Path) -> None:
     data = _write(tmp_path, _sound())
-    held = list(run_gate(data, own_suites(), KNOWN, tmp_path / "docs"))
+    held = run_gate(data, own_suites(), KNOWN, tmp_path / "docs")
     assert all(one.passed for one in held), [one.told for one in held if not one.passed]
     assert len(held) > 30
     assert "vqa.records" in (tmp_path / "docs" / "index.html").read_text()
@@ -168,4 +168,4 @@ def test_an_expectation_that_nobody_knows_is_the_catalogs_mistake(tmp_path: Path
     mine = tmp_path / "mine.yaml"
     mine.write_text("suite: mine\nrows: records\nexpectations: [{expect_wonders: {}}]\n")
     with pytest.raises(CatalogError, match="expect_wonders"):
-        list(run_gate(_write(tmp_path, _sound()), [read_suite(mine)], KNOWN))
+        run_gate(_write(tmp_path, _sound()), [read_suite(mine)], KNOWN)
