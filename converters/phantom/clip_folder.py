@@ -105,7 +105,7 @@ def _speech(clip: ClipTruth) -> str:
         beams = "you you see B-lines" if B_LINES in there else "there are uh no B-lines"
         slides = "the the pleura is not sliding" if NO_SLIDING in there else "pleural sliding it is normal"
         begin = f"so um this is the {clip.side} lung and" if number == 0 else "okay and uh now"
-        cues.append(f"{number + 1}\n{_time(start)} --> {_time(end)}\n{begin} {beams} um and {slides} right\n")
+        cues.append(f"{number + 1}\n{_time(start)} --> {_time(end)}\n{begin} {beams} um and {slides} you know\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
 from medloom.converters.text.sentences import sentences
 from medloom.synthesis.evidence.claims import claims_of
-from medloom.synthesis.evidence.copies import copied, near, words_of
+from medloom.synthesis.evidence.copies import copied, looped, near, words_of
 from medloom.synthesis.evidence.ground import Ground
 from medloom.synthesis.evidence.held import Fault, held
 from medloom.synthesis.evidence.language import speaks
@@ -85,6 +85,9 @@ def _form(text: str, wanted: Wanted) -> Iterator[Fault]:
         if again is not None and (_told(one) <= _told(again) or _told(again) <= _told(one)):
             yield Fault("format", f"says again: {one}")
             break
+    round_and_round = looped(text)
+    if round_and_round is not None:
+        yield Fault("format", f"goes round: {round_and_round}")
     if _RESIDUE.search(text):
         yield Fault("format", f"marks of a prompt: {_RESIDUE.search(text)[0]!r}")  # type: ignore[index]
     patterns = [_META] + ([] if wanted.of_text else [_REVEALS, _SAYS_LABEL, _REPORT])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 
@@ -19,6 +20,18 @@ def copied(text: str, instructions: str, long: int = 8) -> str | None:
     for start in range(len(words) - long + 1):
         if words[start : start + long] in theirs:
             return " ".join(words[start : start + long])
+    return None
+
+
+def looped(text: str, long: int = 5, often: int = 3) -> str | None:
+    """The first `long` words in a row that stand `often` times in the text: a model that has begun to go round."""
+    words = words_of(text)
+    seen: Counter[tuple[str, ...]] = Counter()
+    for start in range(len(words) - long + 1):
+        run = words[start : start + long]
+        seen[run] += 1
+        if seen[run] == often:
+            return " ".join(run)
     return None
 
 

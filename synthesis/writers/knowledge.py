@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import ClassVar
 
 from pydantic import Field
@@ -29,6 +30,8 @@ ASKS = (
     "What is {name}, and what does it look like?", "Explain {name}.", "Describe {name} as it is seen here.",
     "What does {name} look like in a picture?", "Tell what is known of {name}.",
 )  # fmt: skip
+A_THING = 3
+"""Words in a row that are none of the definition's: they say something that it doesn't."""
 _WORD = re.compile(r"[a-z]{4,}")
 _COMMON = frozenset(
     ("that", "this", "which", "with", "from", "have", "into", "than", "them", "they", "their", "there", "these",
@@ -89,7 +92,10 @@ class Knowledge(PromptedWriter):
         for start, end in sentences(said):
             words = [_stem(word) for word in _WORD.findall(said[start:end].lower()) if word not in _COMMON]
             new = [word for word in words if word not in own]
-            if words and len(new) > self.params.novel * len(words):
+            row = max(
+                (len(list(run)) for strange, run in groupby(words, lambda one: one not in own) if strange), default=0
+            )
+            if words and (len(new) > self.params.novel * len(words) or row >= A_THING):
                 yield Fault("added", f"words of its own: {', '.join(sorted(set(new))[:6])}")
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:

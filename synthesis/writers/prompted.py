@@ -37,7 +37,7 @@ class PromptedWriter(Writer):
     """Goes through the prompts that `steps` names. What a subclass says: the slots of each, what is wrong with the
     fields that came back, and the records that they make."""
 
-    version = "2"
+    version = "3"
     """A changed evidence check counts: whoever let more or less through wrote other records."""
     longest = 8000
     """Characters of text in a brief beyond which nothing is asked."""
@@ -121,7 +121,9 @@ class PromptedWriter(Writer):
             fields = parsed(said.text, request.schema or "{}")
         except BadForm as bad:
             return f"schema: {bad}"
-        for text in _texts(fields):
+        for text, most in _texts(fields, json.loads(request.schema or "{}")):
+            if most is not None and len(text) >= most and not text.endswith((".", "!", "?")):
+                return f"cut_off: it ends with its {most} characters: {text[-40:]}"
             for message in opening:
                 run = None if message.role == "user" else copied(text, message.text, LONG[message.role])
                 if run is not None:
@@ -133,16 +135,16 @@ class PromptedWriter(Writer):
         return None
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in the fields of an answer."""
+def _texts(value: Any, schema: Schema) -> Iterator[tuple[str, int | None]]:
+    """Every text in the fields of an answer, with the most characters that its schema has room for."""
     if isinstance(value, str):
-        yield value
+        yield value, schema.get("maxLength")
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for name, one in value.items():
+            yield from _texts(one, schema.get("properties", {}).get(name, {}))
     elif isinstance(value, list):
         for one in value:
-            yield from _texts(one)
+            yield from _texts(one, schema.get("items", {}))
 
 
 def _code(problem: str) -> str:

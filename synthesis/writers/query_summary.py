@@ -76,12 +76,16 @@ class QuerySummary(PromptedWriter):
         most = max(8, int(self.params.share * len(query.split())))
         ground = of_text(query, whole=False)
         yield from faults(said, Wanted(ground=ground, words=(4, most), unlike=query))
-        asked, told = asked_apart(claims_of(query)), asked_apart(claims_of(said))
+        asked = asked_apart(claims_of(query))
+        known = frozenset(claim.term for claim in asked.claims if claim.stance == "present")
+        told = asked_apart(claims_of(said), known)
         yield from held(told, ground._replace(claims=asked.claims))
         named = {claim.term for claim in told.claims if claim.stance == "present"}
         for claim in asked.claims:
             if claim.sort == "finding" and claim.stance == "present" and claim.term not in named:
                 yield Fault("omitted", claim.words)
+        for age in sorted(_ages(said) - _ages(query)):
+            yield Fault("number", f"{age} old")
         advice = _ADVICE.search(said)
         if advice is not None:
             yield Fault("added", f"advice: {advice[0]}")
@@ -94,8 +98,18 @@ class QuerySummary(PromptedWriter):
         )
 
 
-def asked_apart(said: Claims) -> Claims:
-    """The claims with what is only asked for held as uncertain: "is it a fracture?", "asks whether it is broken"."""
+def _ages(text: str) -> set[str]:
+    """How old a text says that somebody is: as in "since 8 days", but not the same."""
+    return {
+        " ".join(one.lower().split())
+        for one in re.findall(r"\b\d+[\s-](?:day|week|month|year)(?=s?[\s-]old\b)", text, re.I)
+    }
+
+
+def asked_apart(said: Claims, known: frozenset[str] = frozenset()) -> Claims:
+    """The claims with what is only asked for held as uncertain: "is it a fracture?", "asks whether it is broken".
+    Terms that are `known` to be there may be asked about and stay so: "is worried about the swelling".
+    """
     spoken = [said.plain[start:end] for start, end in sentences(said.plain)]
 
     def only_asked(sentence: str, words: str) -> bool:
@@ -105,7 +119,7 @@ def asked_apart(said: Claims) -> Claims:
     return said._replace(
         claims=tuple(
             claim._replace(stance="uncertain")
-            if claim.stance == "present" and only_asked(spoken[claim.sentence], claim.words)
+            if claim.stance == "present" and claim.term not in known and only_asked(spoken[claim.sentence], claim.words)
             else claim
             for claim in said.claims
         )

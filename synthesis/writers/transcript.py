@@ -80,6 +80,9 @@ class Transcript(PromptedWriter):
         speech = plain_speech(brief.texts[0].body)
         most = max(12, int(1.5 * len(speech.split())))
         yield from faults(fields["text"], Wanted(ground=of_text(speech), words=(3, most)))
+        left = _FILLER.search(fields["text"])
+        if left is not None:
+            yield Fault("format", f"still has {left[0].strip(' ,')!r}")
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         said = done["transcript"]["text"]

@@ -111,6 +111,15 @@ def test_a_cut_answer_and_a_very_long_one_are_dropped(smear: Scene, context: Con
     writer, brief = only("write.caption", smear, context)
     cut = Answer(key="k", text='{"caption": "Three', finish="length")
     assert talk(writer, brief, [cut, cut])[0].refused[0].reason == "cut_off"
+    full = json.dumps(
+        {"caption": f"A smear of three red blood cells, one white blood cell {'and no platelet ' * 40}"[:600]}
+    )
+    assert talk(writer, brief, [full, full])[0].refused[0].reason == "cut_off"
+    round_and_round = (
+        "Three red blood cells and a white blood cell, but there are three red blood cells, but there are " * 2
+    )
+    again = {"caption": f"{round_and_round}three red blood cells."}
+    assert "goes round" in talk(writer, brief, [again, again])[0].refused[0].detail
     endless = json.dumps({"caption": "cell " * 100_000})
     assert talk(writer, brief, [endless, endless])[0].refused[0].reason == "schema"
 
@@ -244,6 +253,7 @@ def test_knowledge_says_no_more_than_the_vocabulary(chest: Scene, context: Conte
         "A pleural effusion should be drained quickly by experienced doctors using needles and ultrasound guidance.",
         brief.texts[0].body,
         f"{good['description']} It is seen as a step in its outline.",
+        "A pleural effusion is fluid between both layers of the pleura with a dark line and a step in its outline.",
     ):
         assert not talk(writer, brief, [{"description": bad}] * 2)[0].records, bad
 
@@ -323,12 +333,15 @@ def test_a_query_summary_keeps_symptoms_and_gives_no_advice(
     (brief,) = writer.briefs_of_case(make_case(query=QUERY), context)  # type: ignore[attr-defined]
     good = "Since a fall 4 days ago the left knee has a swelling and can't be bent; the patient asks about a fracture."
     assert talk(writer, brief, [{"summary": good}])[0].records
+    worried = "Since a fall 4 days ago the patient can't bend the left knee and is worried about its swelling."
+    assert talk(writer, brief, [{"summary": worried}])[0].records
     for bad in (
         good.replace("4", "14"),
         f"{good} You should see a surgeon.",
         "The patient fell and asks what to do now.",
         good.replace("; the patient asks about a fracture", " because of a fracture"),
         good.replace("knee", "ankle"),
+        good.replace("the left knee", "of a man who is 4 days old the left knee"),
         good.replace("swelling", "pain"),
         good.replace("has a swelling and", "has a swelling and a fever and"),
     ):
@@ -364,6 +377,7 @@ def test_speech_is_cleaned_and_nothing_else(
         good.replace("left", "right"),
         good.replace("sliding is normal", "sliding is absent"),
         "This is the left lung, and there are no B-lines.",
+        SPEECH,
     ):
         assert not talk(writer, brief, [{"text": bad}] * 2)[0].records, bad
 
