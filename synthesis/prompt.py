@@ -76,8 +76,8 @@ class Prompt:
 
     @cached_property
     def schema(self) -> str:
-        """The JSON schema of the answer as canonical JSON."""
-        return json.dumps(self.page.answer, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        """The JSON schema of the answer, as `schema_text` has it."""
+        return schema_text(self.page.answer)
 
     @cached_property
     def stamp(self) -> str:
@@ -101,6 +101,19 @@ class Prompt:
         for shot in self.page.shots:
             yield "user", self.render(shot.slots)
             yield "assistant", json.dumps(shot.answer, ensure_ascii=False)
+
+
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """A JSON schema as canonical JSON, but for its properties, which stay in their order: an engine that is held to the
+    schema writes them in that order, and the examples have it, the question before its answer."""
+    return json.dumps(_in_order(schema), ensure_ascii=False, separators=(",", ":"))
+
+
+def _in_order(value: Any, names: bool = False) -> Any:
+    if isinstance(value, Mapping):
+        keys = list(value) if names else sorted(value)
+        return {key: _in_order(value[key], key == "properties" and not names) for key in keys}
+    return [_in_order(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 class PromptBook:

@@ -32,7 +32,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `prompt` and `version` name the prompt file; `schema` is canonical JSON text.
+    """One request. `prompt` and `version` name the prompt file; `schema` is JSON text, the same for the same schema.
 
     `to` says whom it is for: the catalog's engine, or the second one that judges what the first has written.
     """

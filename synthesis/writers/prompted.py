@@ -13,7 +13,7 @@ from medloom.synthesis.engines.request import Message, Request, Sampling
 from medloom.synthesis.evidence.copies import copied
 from medloom.synthesis.evidence.form import BadForm, parsed
 from medloom.synthesis.evidence.held import Fault
-from medloom.synthesis.prompt import Prompt, PromptBook, Slot, as_data
+from medloom.synthesis.prompt import Prompt, PromptBook, Slot, as_data, schema_text
 from medloom.synthesis.writer import Exchange, Refused, Writer, Written
 
 LONGEST_SHOWN = 1500
@@ -77,7 +77,7 @@ class PromptedWriter(Writer):
         values = self.slots(brief, named, state.done)
         schema = self.narrowed(brief, named, json.loads(prompt.schema))
         text = prompt.render({slot: values[slot] for slot in prompt.page.slots})
-        return (_request(brief, prompt, text, as_json(schema)),)
+        return (_request(brief, prompt, text, schema_text(schema)),)
 
     def written(self, brief: Brief, past: Sequence[Exchange]) -> Written:
         if not past:

@@ -4,7 +4,7 @@
 server in a process of its own. Says requests per second of this process's processor time, and memory as it goes.
 
 ``python tests/bench/llm.py ratio [--model FOLDER]``: one vLLM server; the same prompts by a bare loop and through
-medloom in turn, in one run.
+medloom in turn, in one run: the median of the rounds' ratios, and between which the middle half of them lies.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -118,7 +119,7 @@ async def bare(url: str, key: str, model: str, asked: list[Request], width: int)
 def ratio(model: str, count: int, rounds: int, width: int) -> None:
     servers = Servers(
         python=str(REPO / ".venv-vllm/bin/python"), gpus=0, max_model_len=1024,
-        arguments=("--dtype", "bfloat16", "--enforce-eager", "--gpu-memory-utilization", "0.1"),
+        arguments=("--dtype", "float32", "--enforce-eager", "--gpu-memory-utilization", "0.1"),
     )  # fmt: skip
     engine = EngineUse(engine="vllm", model=model, servers=servers)
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
@@ -141,8 +142,12 @@ def ratio(model: str, count: int, rounds: int, width: int) -> None:
                         tokens = desk.usage.generated_tokens
                 rates[name].append(tokens / (time.monotonic() - began))
                 print(f"  {name:8} {rates[name][-1]:7.1f} tokens per second", flush=True)
-        means = {name: sum(found) / len(found) for name, found in rates.items()}
-        print(f"medloom / bare: {means['medloom'] / means['bare']:.3f} over {rounds} rounds of {count} requests")
+        ratios = [ours / plain for ours, plain in zip(rates["medloom"], rates["bare"], strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        print(
+            f"medloom / bare: median {middle:.3f}, middle half {low:.3f} to {high:.3f}, "
+            f"of {rounds} rounds of {count} requests each way"
+        )
     finally:
         server.stop()
 
@@ -151,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("ceiling", "ratio"))
     parser.add_argument("--requests", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--model", default=str(REPO / ".venv-vllm/models/smollm2-135m"))
     given = parser.parse_args()

@@ -65,7 +65,7 @@ def test_every_writer_asks_and_accounts_for_what_came_back(served: Callable[[str
     writers = {task if isinstance(task, str) else next(iter(task)) for task in catalog["tasks"]}
     assert {brief.task for brief in briefs} == writers
     asked = {stamp.split("@")[0] for unit in units for stamp in unit.asked}
-    assert asked >= {*load_prompts()} - {"judge", "translate.back"}
+    assert asked >= {prompt.id for prompt in load_prompts()} - {"judge", "translate.back"}
     lost = Counter(reason for unit in units for _, reason, n in unit.lost for _ in range(n))
     assert not OURS & {*lost}, lost
     assert sum(unit.written for unit in units) + lost.total() == len(briefs) == sum(unit.briefs for unit in units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,13 @@ def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
 def test_a_folder_may_hold_a_prompt_of_another_packages_writer(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(PAGE.replace("id: caption", "id: capital"), "utf-8")
     assert "capital" in load_prompts((tmp_path,))
+
+
+def test_an_answer_is_asked_for_in_the_order_of_its_examples() -> None:
+    """Engines write properties in the schema's order."""
+    book = load_prompts()
+    for prompt in book:
+        properties = list(json.loads(prompt.schema)["properties"])
+        assert properties == list(prompt.page.answer["properties"])
+        assert all(list(shot.answer) == properties for shot in prompt.page.shots)
+    assert list(json.loads(book["paraphrase"].schema)["properties"]) == ["question", "answer"]
