@@ -97,9 +97,10 @@ def _finding(scene: Scene, context: Context, meant: Concept, polarity: str, fact
 def _says(meant: Concept, polarity: str, instances: Sequence[Instance], grids: list[str], known: bool) -> str:
     if polarity == "absent":
         return f"There is no {meant.name}."
-    name = counted(meant, len(instances)) if known else indefinite(meant)
+    several = len(instances) > 1 and meant.countable
+    name = counted(meant, len(instances)) if known else meant.plural if several else indefinite(meant)
     where = f", in the {listed(grids)} of the picture" if grids and len(grids) <= MOST_PLACES else ""
-    verb = "are" if known and len(instances) > 1 else "is"
+    verb = "are" if several else "is"
     return f"{sentence(name)} {verb} shown{where}."
 
 

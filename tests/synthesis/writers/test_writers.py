@@ -316,8 +316,28 @@ def test_a_rejected_answer_is_false_and_looks_true(chest: Scene, context: Contex
         "No, that contradicts the facts, the right answer is yes.",
         "No, it does not show any pleural effusion, whatever one may think when one looks at it for a long while.",
         "no pleural effusion",
+        "Yes, it shows a pleural effusion and a fracture.",
+        "Yes, it shows a small left pleural effusion.",
     ):
         assert not talk(writer, brief, [{"answer": bad}] * 2)[0].records, bad
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("A smear of blood in which two red blood cells and a white blood cell are seen.", "count"),
+        ("A smear of blood in which no red blood cell is seen.", "polarity"),
+        ("A CT slice of blood in which red blood cells and a white blood cell are seen.", "modality"),
+        ("A smear of blood with a white blood cell in the lower right of the picture.", "place"),
+        ("A smear of blood in which malaria parasites are seen.", None),
+        ("A smear of blood in which three red blood cells are seen.", None),
+    ],
+)
+def test_only_what_contradicts_is_false(smear: Scene, context: Context, said: str, why: str | None) -> None:
+    from medloom.synthesis.writers.rejected import why_false
+
+    _, brief = only("write.rejected", smear, context, of=["caption"])
+    assert why_false(said, brief) == why
 
 
 QUERY = (
