@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ from medloom.schemas.errors import BuildError, CatalogError
 if TYPE_CHECKING:
     from medloom.flows.build import Build
     from medloom.flows.check import Resolved
+    from medloom.schemas.synthesis import Synthesis
 
 
 def run_build(
@@ -56,7 +58,12 @@ def run_build(
         shutil.rmtree(store.work, ignore_errors=True)
     elif not resume and (store.out.exists() or store.work.exists()):
         raise CatalogError(f"{out} holds an earlier build: --resume goes on with it, --fresh begins again")
-    with store.locked(), Workers(workers, ray_address, dashboard) as crew, progress_for(sys.stderr) as progress:
+    aside = cores_of_servers(resolved.catalog.synthesis)
+    with (
+        store.locked(),
+        Workers(workers, ray_address, dashboard, aside) as crew,
+        progress_for(sys.stderr) as progress,
+    ):
         from medloom.flows.build import Build
 
         build = Build(resolved, store, crew, progress, began)
@@ -71,6 +78,15 @@ def run_build(
         done = mirror(store.out, mirror_to)
         print(f"mirror: {done.sent} files sent ({done.bytes:,} bytes), {done.copied} copied there, {done.there} there")
     return build
+
+
+def cores_of_servers(synthesis: Synthesis) -> int:
+    """The cores that the engines' servers take from Ray, whole ones."""
+    from medloom.synthesis.engines.desk import uses
+    from medloom.synthesis.engines.engine import load_engine
+
+    starting = [use.servers for use in uses(synthesis).values() if load_engine(use.engine).starts_servers]
+    return math.ceil(sum(servers.count * servers.cpus for servers in starting))
 
 
 def checked(catalog: Path, sources: Mapping[str, str]) -> Resolved:

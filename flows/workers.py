@@ -23,11 +23,13 @@ class Workers:
     """`count` Ray workers (0: this process). Ray starts in the background at once; the first job waits for it.
 
     `address` joins a running Ray cluster instead of starting one here. `dashboard` serves Ray's dashboard, whose
-    address is printed; it needs ``ray[default]``.
+    address is printed; it needs ``ray[default]``. `aside` are cores for an engine's servers, beside those
+    of the workers, in a Ray that is started here: else the workers would wait for ever for what the servers hold.
     """
 
-    def __init__(self, count: int, address: str | None = None, dashboard: bool = False) -> None:
+    def __init__(self, count: int, address: str | None = None, dashboard: bool = False, aside: int = 0) -> None:
         self.count = count
+        self._aside = aside
         self._address = address
         self._dashboard = dashboard
         self._starting: Future[None] | None = None
@@ -60,7 +62,7 @@ class Workers:
             "logging_level": logging.ERROR,
         }
         if self._address is None:
-            options |= {"num_cpus": self.count, "object_store_memory": 128 * 2**20}
+            options |= {"num_cpus": self.count + self._aside, "object_store_memory": 128 * 2**20}
         started = ray.init(address=self._address, **options)
         if self._dashboard:
             print(f"Ray dashboard: http://{started.dashboard_url}", file=sys.stderr, flush=True)
