@@ -98,7 +98,7 @@ def test_a_second_model_rates_what_has_passed(
 ) -> None:
     catalog = page()
     catalog["sources"] = [one for one in catalog["sources"] if one["use"] == "phantom_xray"]
-    catalog["tasks"] = ["caption", {"write.paraphrase": {"of": ["vqa.closed"], "per_picture": 4}}]
+    catalog["tasks"] = ["caption", {"write.gemex": {"per_picture": 3}}, {"write.paraphrase": {"per_picture": 3}}]
     use = engine(served("smollm2-135m"), "smollm2-135m") | {"sampling": {"temperature": 0}}
     use["judge"] = engine(served(model), model)
     catalog["synthesis"] = use
