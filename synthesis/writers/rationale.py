@@ -13,6 +13,7 @@ from medloom.synthesis.evidence.check import Wanted, faults
 from medloom.synthesis.evidence.claims import claims_of
 from medloom.synthesis.evidence.ground import Ground, joined, of_brief
 from medloom.synthesis.evidence.held import Fault
+from medloom.synthesis.evidence.terms import term_book
 from medloom.synthesis.prompt import Slot
 from medloom.synthesis.writers.briefed import lines
 from medloom.synthesis.writers.prompted import Fields, Schema, record_of
@@ -47,10 +48,18 @@ class Rationale(RewordedWriter):
 
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
         cited: set[str] = set()
+        numbers = [step["fact"] for step in fields["steps"]]
+        if len(set(numbers)) < len(numbers):
+            yield Fault("format", "two steps cite one fact")
         for step in fields["steps"]:
             ground = cited_ground(brief, step["fact"] - 1)
             yield from faults(step["text"], Wanted(ground=ground, words=(3, 50)))
-            cited |= {claim.term for claim in claims_of(step["text"]).claims}
+            said = {claim.term for claim in claims_of(step["text"]).claims}
+            at = _finding_at(brief, step["fact"] - 1)
+            meant = term_book().above(brief.findings[at].concept) if 0 <= at < len(brief.findings) else said
+            if said.isdisjoint(meant) and meant:
+                yield Fault("answer", f"a step doesn't say the fact that it cites ({step['fact']})")
+            cited |= said
         for concept in brief.concepts:
             if brief.form in ("closed", "numeric") and concept not in cited:
                 yield Fault("omitted", concept)

@@ -12,6 +12,7 @@ from medloom.schemas.record import Config, Record, Rejected
 from medloom.synthesis.brief import Brief
 from medloom.synthesis.evidence.check import Wanted, faults
 from medloom.synthesis.evidence.claims import Claim, claims_of
+from medloom.synthesis.evidence.copies import words_of
 from medloom.synthesis.evidence.ground import Ground, joined, of_text, taken
 from medloom.synthesis.evidence.held import Fault, held
 from medloom.synthesis.evidence.terms import term_book
@@ -89,7 +90,8 @@ def why_false(said: str, brief: Brief) -> str | None:
         return "polarity"
     word = re.match(r"(?:yes|no)\b", said.strip().lower())
     turned = brief.form == "closed" and brief.answer is not None and word is not None and word[0] != brief.answer.text
-    if turned and not any(claim.term in brief.concepts for claim in told.claims):
+    about = any(claim.term in brief.concepts for claim in told.claims)
+    if turned and not about and _reworded(said, brief.slot("said")):
         return "polarity"
     for claim in told.claims:
         mine = [one for one in ground.claims if one.term == claim.term and one.stance == claim.stance]
@@ -117,6 +119,12 @@ def _denied(one: Claim, claim: Claim) -> bool:
         return False
     absent, present = (one, claim) if one.stance == "absent" else (claim, one)
     return absent.term in term_book().above(present.term)
+
+
+def _reworded(said: str, chosen: str) -> bool:
+    """Whether what follows yes or no is the true answer's own: "it can be seen here", and no talk of something else."""
+    words = words_of(said)[1:]
+    return 2 * len(set(words) & {*words_of(chosen)}) >= len(set(words))
 
 
 def _placed(term: str, ground: Ground) -> bool:

@@ -169,6 +169,10 @@ def test_rationale_steps_cite_their_facts(chest: Scene, context: Context, talk: 
     assert record.evidence[-1].predicate == "cited"
     other = [{"text": f"There is no {name}.", "fact": 1}]
     assert not talk(writer, brief, [{"steps": other}] * 2)[0].records
+    twice = [*steps, {"text": "The picture is a chest radiograph.", "fact": 1}]
+    assert not talk(writer, brief, [{"steps": twice}] * 2)[0].records
+    silent = [{"text": "This is a radiograph of the chest.", "fact": at}]
+    assert "doesn't say" in talk(writer, brief, [{"steps": silent}] * 2)[0].refused[0].detail
     beyond = [{"text": f"There is no {name}.", "fact": 50}]
     assert talk(writer, brief, [{"steps": beyond}] * 2)[0].refused[0].reason == "schema"
 
@@ -316,6 +320,7 @@ def test_a_rejected_answer_is_false_and_looks_true(chest: Scene, context: Contex
         "No, that contradicts the facts, the right answer is yes.",
         "No, it does not show any pleural effusion, whatever one may think when one looks at it for a long while.",
         "no pleural effusion",
+        "No, it contradicts what is known.",
         "Yes, it shows a pleural effusion and a fracture.",
         "Yes, it shows a small left pleural effusion.",
     ):
