@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
 from medloom.converters.base import Converter
 from medloom.schemas.errors import MedloomError
+from medloom.schemas.plugins import plugins
 
 GROUP = "medloom.converters"
 
 
 def converter_names() -> list[str]:
     """Names of all converters installed here, sorted; nothing is imported."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(plugins(GROUP))
 
 
 @cache
 def load_converter(name: str) -> Converter:
     """The converter of that name. Raises MedloomError where there is none or it can't be imported."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = plugins(GROUP)
     if name not in points:
         raise MedloomError(f"no converter {name!r}; installed: {', '.join(sorted(points))}")
     try:

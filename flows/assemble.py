@@ -17,6 +17,7 @@ import polars as pl
 from medloom.flows.corpus import Decisions
 from medloom.flows.features import features
 from medloom.flows.layout import Earlier, lay_out
+from medloom.flows.light_import import arrow_alone
 from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, row_schema, write_shard
 from medloom.flows.store import Store
 from medloom.flows.terms import config_name, terms_of
@@ -132,6 +133,7 @@ def _members(rows: list[Row], path: str) -> pl.DataFrame:
 
 
 def _write_named(job: ShardJob) -> tuple[str, Shard]:
+    arrow_alone()
     return job.rows, write_shard(job)
 
 

@@ -351,7 +351,9 @@ class Build:
 
 def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...], str]) -> tuple[UnitReport, tuple[Drop, ...]]:
     from medloom.flows.judge import Trial, judge_unit
+    from medloom.flows.light_import import arrow_alone
 
+    arrow_alone()
     work, filters, base = job
     report = run_unit(work)
     if report.briefs:  # judged when it is told

@@ -102,7 +102,7 @@ def decide(
 
     records, views, steps = sift(folders, unit_drops, filters, answerer)
     split = _split(records.filter(pl.col("filter").is_null()), views, settings, Thumbs(folders).lie(views))
-    views = views.drop("variants")
+    views = views.drop("variants", "phash", "mean", "std")  # nobody after this asks for them
     held = none_held()
     notes: tuple[str, ...] = ()
     if settings.hold_out:

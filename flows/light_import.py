@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,17 @@ class _Later(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
+class _Hidden:
+    """A finder that says of some modules that they are nowhere."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = frozenset(names)
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name in self.names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @contextmanager
 def light_import(later: Sequence[str] = (), never: Sequence[str] = ()) -> Iterator[None]:
     """While it lasts, modules named in `later` are imported when something of them is used, and those in `never` are
@@ -28,16 +40,30 @@ def light_import(later: Sequence[str] = (), never: Sequence[str] = ()) -> Iterat
     Made for libraries that import what few of their users need, and do without it where it isn't installed. What is
     imported stays for good, so the garbage collector doesn't look at it again and again meanwhile.
     """
-    stand_ins: dict[str, ModuleType | None] = {name: _Later(name) for name in later} | dict.fromkeys(never)
-    put: dict[str, Any] = {name: one for name, one in stand_ins.items() if name not in sys.modules}
+    put = {name: _Later(name) for name in later if name not in sys.modules}
+    hidden: Any = _Hidden(never)
     collects = gc.isenabled()
     gc.disable()
     sys.modules.update(put)
+    sys.meta_path.insert(0, hidden)
     try:
         yield
     finally:
+        sys.meta_path.remove(hidden)
         for name, one in put.items():
-            if name in sys.modules and sys.modules[name] is one:
+            if sys.modules.get(name) is one:
                 del sys.modules[name]
         if collects:
             gc.enable()
+
+
+@cache
+def arrow_alone() -> None:
+    """Keeps pyarrow from importing pandas to look whether what it is given comes from there.
+
+    It would do so on its first array, at 40 MB and half a second a process. Who asks it for pandas still gets it.
+    """
+    with light_import(never=("pandas",)):
+        import pyarrow as pa
+
+        pa.array([])

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from medloom.flows.light_import import arrow_alone
 from medloom.flows.progress import progress_for
 from medloom.flows.store import Store
 from medloom.flows.workers import Workers
@@ -45,6 +46,7 @@ def run_build(
     Raises CatalogError before any work, BuildError where the build can't go on.
     """
     began = time.monotonic()
+    arrow_alone()
     resolved = checked(catalog, sources)
     if mirror_to is not None:
         from medloom.flows.object_store import filesystem
@@ -91,12 +93,12 @@ def cores_of_servers(synthesis: Synthesis) -> int:
 
 def checked(catalog: Path, sources: Mapping[str, str]) -> Resolved:
     """The catalog with everything that it names. Raises CatalogError with all problems where there is an error."""
-    from medloom.flows.check import check, read_catalog, render_problems
+    from medloom.flows.check import read_catalog
 
-    problems = check(catalog, sources)
-    if any(problem.severity == "error" for problem in problems):
-        raise CatalogError(f"{catalog} can't be built:\n{render_problems(problems)}")
-    return read_catalog(catalog, sources)
+    try:
+        return read_catalog(catalog, sources)
+    except CatalogError as error:
+        raise CatalogError(f"{catalog} can't be built:\n{error}") from None
 
 
 def _run(build: Build) -> None:

@@ -204,7 +204,7 @@ def _leaves(schema: pa.Schema) -> list[str]:
     import io
 
     sink = io.BytesIO()
-    pq.write_table(schema.empty_table(), sink)
+    pq.ParquetWriter(sink, schema).close()
     found = pq.ParquetFile(sink).schema
     return [found.column(index).path for index in range(len(found))]
 

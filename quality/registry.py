@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,20 @@ from pydantic import ValidationError
 
 from medloom.quality.filter import Filter
 from medloom.schemas.errors import CatalogError
+from medloom.schemas.plugins import plugins
 
 GROUP = "medloom.filters"
 
 
 def filter_names() -> list[str]:
     """Names of all filters installed here, sorted; nothing is imported."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(plugins(GROUP))
 
 
 @cache
 def filter_class(name: str) -> type[Filter]:
     """The filter of that name. Raises CatalogError where there is none or it can't be imported."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = plugins(GROUP)
     if name not in points:
         raise CatalogError(f"no filter {name!r}{_nearest(name, points)}; installed: {', '.join(sorted(points))}")
     try:

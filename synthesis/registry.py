@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 from medloom.schemas.errors import MedloomError
+from medloom.schemas.plugins import plugins
 from medloom.synthesis.task import Task
 
 GROUP = "medloom.tasks"
@@ -14,7 +14,7 @@ GROUP = "medloom.tasks"
 
 def task_names() -> list[str]:
     """Names of all tasks installed here, sorted; nothing is imported."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(plugins(GROUP))
 
 
 def load_task(name: str, params: dict[str, Any]) -> Task:
@@ -25,7 +25,7 @@ def load_task(name: str, params: dict[str, Any]) -> Task:
 
 @cache
 def _task_class(name: str) -> type[Task]:
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = plugins(GROUP)
     if name not in points:
         raise MedloomError(f"no task {name!r}; installed: {', '.join(sorted(points))}")
     try:

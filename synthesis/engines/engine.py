@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from types import TracebackType
 from typing import ClassVar, Self
 
 from medloom.schemas.errors import BuildError, MedloomError
+from medloom.schemas.plugins import plugins
 from medloom.schemas.synthesis import EngineUse
 from medloom.synthesis.engines.request import Answer, Request
 from medloom.synthesis.engines.tally import Tally
@@ -63,13 +63,13 @@ class NoEngine(Engine):
 
 def engine_names() -> list[str]:
     """Names of all engines installed here, sorted; nothing is imported."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(plugins(GROUP))
 
 
 @cache
 def load_engine(name: str) -> type[Engine]:
     """The engine of that name. Raises MedloomError where there is none."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = plugins(GROUP)
     if name not in points:
         raise MedloomError(f"no engine {name!r}; installed: {', '.join(sorted(points))}")
     try:
