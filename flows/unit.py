@@ -152,14 +152,27 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], Iterable[File
 
 def _together(work: Work, samples: list[Sample], result: Result) -> Iterable[FileMark]:
     """Does the Samples one after another in this process."""
+    from medloom.synthesis import ahead
+
     origin = origin_of(work.recipe)
     tasks, context = toolbox(work.recipe)
     with held_to(work.allowance) if work.expendable else nullcontext():
-        for sample in samples:
-            if work.expendable:
-                signal.setitimer(signal.ITIMER_REAL, work.allowance.seconds)
-            do_sample(sample, origin, work.recipe, tasks, context, result)
+        for first in range(0, len(samples), ahead.SAMPLES):
+            some = samples[first : first + ahead.SAMPLES]
+            for sample in _timed(some, work):
+                origin.ahead.begin(sample, origin)
+            origin.ahead.look()
+            for sample in _timed(some, work):
+                do_sample(sample, origin, work.recipe, tasks, context, result)
     return origin.marks.values()
+
+
+def _timed(samples: list[Sample], work: Work) -> Iterator[Sample]:
+    """The Samples; an expendable process ends over one that takes longer than allowed."""
+    for sample in samples:
+        if work.expendable:
+            signal.setitimer(signal.ITIMER_REAL, work.allowance.seconds)
+        yield sample
 
 
 @contextmanager

@@ -7,17 +7,19 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from medloom.converters.identity.deidentified import Deidentifier
-from medloom.converters.paths import inside, safe_path
-from medloom.converters.pixels.picture import PicturePolicy
+from medloom.converters.paths import inside, read_inside
+from medloom.converters.pixels.picture import PicturePolicy, Prepared
 from medloom.schemas.card import SourceCard, WindowChoice
 from medloom.schemas.catalog import IdentitySettings, ViewPolicy
 from medloom.schemas.identity import pseudonym
 from medloom.schemas.sample import Sample
 from medloom.schemas.vocabulary import Vocabulary
+from medloom.synthesis.ahead import Ahead
 from medloom.synthesis.scene import Terms
 
 BIG = 64 << 20
@@ -38,6 +40,15 @@ class FileMark(msgspec.Struct, frozen=True, kw_only=True):
     alias: str | None = None
 
 
+class Read(NamedTuple):
+    """A file's bytes, and what a mark says of them."""
+
+    data: bytes
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
 @dataclass
 class Origin:
     """Where one source lies and how its pictures are to be made.
@@ -54,6 +65,7 @@ class Origin:
     key: bytes | None = None
     marks: dict[str, FileMark] = field(default_factory=dict)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    ahead: Ahead = field(default_factory=Ahead)
 
     @cached_property
     def deidentifier(self) -> Deidentifier:
@@ -81,9 +93,10 @@ class Origin:
             with path.open("rb") as handle:
                 found = os.fstat(handle.fileno())
                 if found.st_size < BIG:
-                    self._mark(file, found, hashlib.file_digest(handle, "sha256").hexdigest())
+                    sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
                 else:
-                    self._mark(file, found, _digest_of(path, found.st_size, found.st_mtime_ns))
+                    sha256 = _digest_of(path, found.st_size, found.st_mtime_ns)
+            self._mark(file, found.st_size, found.st_mtime_ns, sha256)
         return path
 
     def small(self, file: str) -> bytes | Path:
@@ -93,25 +106,31 @@ class Origin:
 
     def read(self, file: str) -> bytes:
         """The file's bytes, read once and marked. Raises BadInput as `inside` does."""
-        # One call reads all of it; a Path and a buffer cost more than reading a small picture.
-        with open(safe_path(self._base, self.real(file)), "rb", buffering=0) as handle:  # noqa: PTH123
-            found = os.fstat(handle.fileno())
-            data = handle.read(found.st_size)
-            if len(data) != found.st_size:
-                data += handle.readall()
-        self._mark(file, found, hashlib.sha256(data).hexdigest())
-        return data
+        found = self.load(self.real(file))
+        self._mark(file, found.size, found.mtime_ns, found.sha256)
+        return found.data
+
+    def load(self, real: str) -> Read:
+        """A file's bytes, read once; `real` is its own name, and it isn't marked. Raises BadInput as `inside` does."""
+        data, found = read_inside(self._base, real)
+        return Read(data, found.st_size, found.st_mtime_ns, hashlib.sha256(data).hexdigest())
+
+    def ready(self, file: str) -> Prepared | None:
+        """What is stored of a picture that was decoded ahead, once; the file is marked then, as one that was read."""
+        found = self.ahead.take(self.real(file))
+        if found is None:
+            return None
+        self._mark(file, found.read.size, found.read.mtime_ns, found.read.sha256)
+        return found.prepared
 
     @cached_property
     def _base(self) -> str:
         return str(self.root)
 
-    def _mark(self, file: str, found: os.stat_result, sha256: str) -> None:
+    def _mark(self, file: str, size: int, mtime_ns: int, sha256: str) -> None:
         real = self.real(file)
         alias = None if real == file else file
-        self.marks[file] = FileMark(
-            file=real, size=found.st_size, mtime_ns=found.st_mtime_ns, sha256=sha256, alias=alias
-        )
+        self.marks[file] = FileMark(file=real, size=size, mtime_ns=mtime_ns, sha256=sha256, alias=alias)
 
     def licence(self, sample: Sample) -> str:
         """The SPDX expression for the Sample: the picture's own and the annotations', where they differ."""

@@ -54,11 +54,18 @@ def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int, bool]:
         from medloom.synthesis.array_scene import array_picture
 
         return *array_picture(media, stage), False
-    data = stage.origin.read(media.files[0])
-    sha256 = stage.origin.marks[media.files[0]].sha256
-    if _is_dicom(data, media.files[0]):
-        return *_from_dicom(data, sha256, media, stage), True
-    return *_from_raster(data, sha256, media, stage), False
+    file = media.files[0]
+    prepared = stage.origin.ready(file)
+    if prepared is None:
+        data = stage.origin.read(file)
+        sha256 = stage.origin.marks[file].sha256
+        if _is_dicom(data, file):
+            return *_from_dicom(data, sha256, media, stage), True
+        stated = stage.acquisition.window
+        prepared = prepare(
+            data, stage.origin.pictures, None if stated is None else Window(*stated, how="stated"), sha256
+        )
+    return *_from_raster(prepared, media, stage), False
 
 
 def _is_dicom(data: bytes, file: str) -> bool:
@@ -74,10 +81,7 @@ def _is_dicom(data: bytes, file: str) -> bool:
     return False
 
 
-def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
-    stated = stage.acquisition.window
-    window = None if stated is None else Window(*stated, how="stated")
-    prepared = prepare(data, stage.origin.pictures, window, sha256)
+def _from_raster(prepared: Prepared, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
     orientation = prepared.exif_orientation
     _check_stated_size(media, prepared, orientation)
     spacing = _scaled(stage.acquisition.spacing_mm, prepared)
@@ -89,11 +93,9 @@ def _from_raster(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[
         reencoded=prepared.reencoded,
         frame=media.frame,
     )
-    return (
-        prepared,
-        view_of(stage, media, prepared, sha256, derivation, spacing, _stated_orientation(stage, orientation), None),
-        orientation,
-    )
+    stated = _stated_orientation(stage, orientation)
+    view = view_of(stage, media, prepared, prepared.source_sha256, derivation, spacing, stated, None)
+    return prepared, view, orientation
 
 
 def _stated_orientation(stage: Stage, exif_orientation: int) -> tuple[str, str] | None:

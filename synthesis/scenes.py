@@ -138,7 +138,7 @@ def view_of(
     stats = prepared.stats
     where = (derivation.plane, derivation.slice_index, derivation.frame, derivation.montage, derivation.crop)
     name = digest("view", source, sample, media.key, *where)
-    stage.looks[name] = Appearance(id=name, thumb=prepared.thumb or None, chroma=prepared.chroma)
+    stage.looks[name] = Appearance(id=name, thumb=prepared.thumb, chroma=prepared.chroma)
     return View(
         id=name,
         source=source,

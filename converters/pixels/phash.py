@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -21,10 +22,16 @@ def phash(grey: NDArray[np.uint8]) -> int:
     (the constant one among them) gives a 1 where it exceeds their median; row-major, first bit highest. This is the
     `phash` of the imagehash package but for the resampling (there: Lanczos), which changes few bits.
     """
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64)
-    low = (_BASIS @ small @ _BASIS_T).ravel()
-    ordered = np.sort(low)
-    return int.from_bytes(np.packbits(low > (ordered[31] + ordered[32]) / 2).tobytes(), "big")
+    return phashes([grey])[0]
+
+
+def phashes(greys: Iterable[NDArray[np.uint8]]) -> list[int]:
+    """`phash` of each of them, at the cost of few."""
+    small = np.array([cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA) for grey in greys], np.float64)
+    low = (_BASIS @ small @ _BASIS_T).reshape(len(small), 64)
+    ordered = np.sort(low, axis=1)
+    bits = np.packbits(low > (ordered[:, 31:32] + ordered[:, 32:33]) / 2, axis=1)
+    return [int(value) for value in bits.view(">u8").ravel().tolist()]
 
 
 def dhash(grey: NDArray[np.uint8]) -> int:

@@ -69,7 +69,12 @@ def reduction(width: int, height: int, min_side: int) -> int:
 
 
 def reduce_grey(array: Pixels, min_side: int = 64) -> NDArray[np.uint8]:
-    """Grey uint8 of a decoded picture, area-averaged by the largest whole factor that leaves `min_side` pixels."""
+    """Grey uint8 of a decoded picture, reduced as `reduce` does."""
+    return np.asarray(to_grey(reduce(array, min_side)))
+
+
+def reduce(array: Pixels, min_side: int = 64) -> NDArray[np.uint8]:
+    """uint8 of a decoded picture, area-averaged by the largest whole factor that leaves `min_side` pixels."""
     height, width = array.shape[:2]
     factor = max(1, min(height, width) // min_side)
     if array.dtype == np.uint16:
@@ -77,7 +82,7 @@ def reduce_grey(array: Pixels, min_side: int = 64) -> NDArray[np.uint8]:
     if factor > 1:
         array = array[: height // factor * factor, : width // factor * factor]
         array = cv2.resize(array, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    return np.asarray(to_grey(array))
+    return np.asarray(array, np.uint8)
 
 
 def to_grey(array: Pixels) -> Pixels:

@@ -58,7 +58,7 @@ class Image(Filter):
     """Drops a record that shows a picture which is ``too_small``, of ``extreme_aspect``, ``blank``, ``noise_only``,
     ``underexposed``, ``overexposed``, ``blurred``, ``mostly_border``, or whose statistics are ``not_finite``.
 
-    Statistics are those of `medloom.converters.pixels.picture.PictureStats`: of the upright grey picture reduced to
+    Statistics are those of `medloom.converters.pixels.look.PictureStats`: of the upright grey picture reduced to
     about 64 pixels; nothing is asked of a value that is null. Pictures that can't be decoded never get here: conversion
     quarantines them. The score is the roughness of the record's smoothest picture.
     """

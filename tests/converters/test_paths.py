@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medloom.converters.paths import inside
+from medloom.converters.paths import inside, read_inside
 from medloom.schemas.errors import BadInput
 
 
@@ -25,12 +25,17 @@ def root(tmp_path: Path) -> Path:
 def refused(root: Path, relative: str) -> str:
     with pytest.raises(BadInput) as caught:
         inside(root, relative)
+    with pytest.raises(BadInput) as read:
+        read_inside(str(root), relative)
+    assert read.value.reason == caught.value.reason
     return caught.value.reason
 
 
 def test_plain_files_are_found(root: Path) -> None:
     assert inside(root, "images/a.png") == root / "images" / "a.png"
     assert inside(root, "./images/deep/b..c.png").read_bytes() == b"x"
+    data, found = read_inside(str(root), "images/a.png")
+    assert (data, found) == (b"x", (root / "images" / "a.png").stat())
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@ from __future__ import annotations
 import hashlib
 import io
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from medloom.converters.pixels.phash import hamming
-from medloom.converters.pixels.picture import PicturePolicy, from_array, prepare, statistics
+from medloom.converters.pixels.picture import PicturePolicy, from_array, prepare
 from medloom.converters.pixels.raster import decode
 from medloom.converters.pixels.window import Window, apply_window
 from medloom.schemas.errors import BadInput
@@ -164,21 +163,6 @@ def test_a_png_whose_side_chunk_is_damaged_never_passes(pictures):
     data[data.index(b"pHYs") + 5] ^= 1
     with pytest.raises(BadInput, match="corrupt"):
         prepare(bytes(data), AS_IS)
-
-
-def test_statistics_are_numpys(pictures):
-    grey = pictures.scene(64, 80, 1)
-    found = statistics(grey)
-    assert found.mean == pytest.approx(grey.mean())
-    assert found.std == pytest.approx(grey.std())
-    assert (found.min, found.max) == (grey.min(), grey.max())
-    assert found.p01 == np.percentile(grey, 1, method="inverted_cdf")
-    assert found.p99 == np.percentile(grey, 99, method="inverted_cdf")
-    assert found.dark_fraction == pytest.approx((grey <= 10).mean())
-    assert found.bright_fraction == pytest.approx((grey >= 245).mean())
-    assert found.sharpness == pytest.approx(cv2.Laplacian(grey, cv2.CV_64F).var())
-    constant = statistics(np.full((64, 64), 7, np.uint8))
-    assert (constant.std, constant.sharpness, constant.dark_fraction, constant.min, constant.max) == (0, 0, 1, 7, 7)
 
 
 def test_rendered_pixels_become_png(pictures):
