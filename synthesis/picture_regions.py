@@ -17,7 +17,7 @@ from medloom.converters.pixels.mask import (
     having,
     polygon_to_mask,
     rle_decode,
-    rle_encode,
+    rle_encode_crop,
 )
 from medloom.converters.pixels.measure import centroid
 from medloom.converters.pixels.picture import Prepared
@@ -224,8 +224,6 @@ def instance_of(part: Mask, corner: tuple[int, int], concept: str, fact: Fact, c
     within = bounding_box(crop)
     if within is None:
         return None
-    stored = np.zeros(canvas.stored[::-1], np.uint8, order="F")  # the order that run-length encoding reads
-    stored[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
     x, y = centroid(part)
     return Instance(
         concept=concept,
@@ -233,7 +231,7 @@ def instance_of(part: Mask, corner: tuple[int, int], concept: str, fact: Fact, c
         centroid=((x + corner[0]) * canvas.scale[0], (y + corner[1]) * canvas.scale[1]),
         area_fraction=float(np.count_nonzero(part) / (canvas.width * canvas.height)),
         fact=fact,
-        rle=rle_encode(stored),
+        rle=rle_encode_crop(crop, (left, top), canvas.stored[::-1]),
         native_mask=part,
         native_spacing_mm=canvas.spacing_mm,
     )

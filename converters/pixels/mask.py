@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode, rle_encode, rle_iou
+from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode, rle_encode, rle_encode_crop, rle_iou
 
 __all__ = [
     "Box", "Box3d", "Component", "Component3d", "binary", "bounding_box", "box3d", "box_iou", "boxes3d_of_labels",
     "boxes_of_labels", "colour_mask", "components", "components3d", "having", "numbered3d", "polygon_to_mask",
-    "rle_area", "rle_decode", "rle_encode", "rle_iou",
+    "rle_area", "rle_decode", "rle_encode", "rle_encode_crop", "rle_iou",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]

@@ -20,6 +20,24 @@ def rle_encode(mask: NDArray[Any]) -> Rle:
     return Rle(size=(int(packed["size"][0]), int(packed["size"][1])), counts=packed["counts"].decode("ascii"))
 
 
+def rle_encode_crop(crop: NDArray[Any], corner: tuple[int, int], size: tuple[int, int]) -> Rle:
+    """What `rle_encode` makes of a mask of `size` (height, width) that is zero but for `crop`, whose top-left pixel is
+    `corner` (x, y). Costs no more than the crop."""
+    from pycocotools import mask as coco
+
+    height, width = size
+    columns = np.zeros((crop.shape[1], crop.shape[0] + 2), np.bool_)
+    columns[:, 1:-1] = crop.T
+    number, row = np.nonzero(columns[:, 1:] != columns[:, :-1])
+    turns = (corner[0] + number) * height + corner[1] + row  # where runs begin and end, columns one after another
+    joined = np.flatnonzero(turns[1:-1:2] == turns[2::2]) * 2 + 1
+    turns = np.delete(turns, np.concatenate((joined, joined + 1)))
+    behind = [] if turns.size and turns[-1] == height * width else [height * width]
+    counts = np.diff(np.concatenate(([0], turns, behind)))
+    packed = coco.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+    return Rle(size=(height, width), counts=packed["counts"].decode("ascii"))
+
+
 def rle_decode(rle: Rle) -> NDArray[np.bool_]:
     """H×W bool. Raises BadInput ``bad_rle`` where the runs don't fill the picture."""
     from pycocotools import mask as coco

@@ -9,7 +9,7 @@ from pycocotools import mask as coco
 
 from medloom.converters.pixels.mask import binary, bounding_box
 from medloom.converters.pixels.raster import decode
-from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode, rle_encode, rle_iou
+from medloom.converters.pixels.rle import polygon_to_mask, rle_area, rle_decode, rle_encode, rle_encode_crop, rle_iou
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Rle
 
@@ -26,6 +26,13 @@ def test_rle_comes_back_and_counts_its_pixels(mask):
         with pytest.raises(BadInput, match="bad_rle"):
             rle_decode(Rle(size=(mask.shape[0], mask.shape[1] + 1), counts=rle.counts))
     assert rle_encode(np.asfortranarray(mask).astype(np.uint8) * 255) == rle
+
+
+@given(masks, st.tuples(*[st.integers(0, 3)] * 4))
+def test_rle_of_a_crop_is_that_of_the_whole_mask(crop, around):
+    left, top, right, below = around
+    mask = np.pad(crop, ((top, below), (left, right)))
+    assert rle_encode_crop(crop, (left, top), mask.shape) == rle_encode(mask)
 
 
 def test_rle_of_large_real_masks_comes_back(data_dir):
