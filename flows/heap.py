@@ -13,9 +13,10 @@ OWN_MAP = 32 << 20
 
 @cache
 def keep_freed() -> None:
-    """From now on up to `KEPT` bytes that were freed wait for the next picture, which needs as much: what is returned to
-    the system between two pictures must be cleared again, page by page, a tenth of all work on pictures of some
-    megabytes. Does nothing where the C library is another than glibc.
+    """From now on up to `KEPT` bytes that were freed wait for the next picture, which needs as much.
+
+    What is returned to the system between two pictures must be cleared again page by page: a tenth of all work where
+    pictures have some megabytes. Does nothing where the C library is another than glibc.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
