@@ -71,7 +71,7 @@ def _looks(stack: Pixels) -> list[Look]:
     grey, chroma = stack, [0.0] * count
     if stack.ndim == 4:
         tall = stack.reshape(count * height, width, 3)
-        grey = np.asarray(cv2.cvtColor(tall, cv2.COLOR_RGB2GRAY)).reshape(count, height, width)
+        grey = np.asarray(cv2.cvtColor(tall, cv2.COLOR_RGB2GRAY), np.uint8).reshape(count, height, width)
         red, green, blue = cv2.split(tall)
         spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
         chroma = (_flat(spread, count).sum(axis=1, dtype=np.int64) / (height * width)).tolist()
