@@ -58,7 +58,7 @@ def run_build(
     store = Store.beside(out, work, answers)
     if fresh:
         shutil.rmtree(store.work, ignore_errors=True)
-    elif not resume and (store.out.exists() or store.work.exists()):
+    elif not resume and store.begun:
         raise CatalogError(f"{out} holds an earlier build: --resume goes on with it, --fresh begins again")
     aside = cores_of_servers(resolved.catalog.synthesis)
     with (

@@ -46,6 +46,11 @@ class Store:
         return self.work / "units" / source / slot
 
     @property
+    def begun(self) -> bool:
+        """Whether a build was here. A plan leaves no unit, so that a build may follow it."""
+        return self.out.exists() or (self.work / "units").exists()
+
+    @property
     def phantoms(self) -> Path:
         return self.work / "phantoms"
 

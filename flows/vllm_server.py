@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +18,9 @@ from medloom.schemas.synthesis import EngineUse
 
 LOG_LINES = 15
 """So many last lines of its log are told where a server doesn't start."""
+GUARD = 'read _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"; rm -rf -- "$2"'
+"""What watches over a server and its log: its input ends when the actor does, however that happens. The kernel could
+tell the server alone (prctl); vLLM's engine is a process of its own, which then lived on for half a minute."""
 ENV_OFF = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -29,7 +32,8 @@ class VllmServer:
         self._environment = dict(environment)
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = Path(tempfile.mkdtemp(prefix="medloom-vllm-")) / "server.log"
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
 
     def start(self, alone: bool) -> str:
         """Starts the server and returns its address when it is well: on loopback where Ray has one machine alone.
@@ -43,6 +47,7 @@ class VllmServer:
         with socket.socket() as free:
             free.bind((host, 0))
             port = free.getsockname()[1]
+        self._log = Path(tempfile.mkdtemp(prefix="medloom-vllm-")) / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*self._command, "--host", host, "--port", str(port)],
@@ -51,16 +56,22 @@ class VllmServer:
                 stderr=subprocess.STDOUT,
                 env=os.environ | ENV_OFF | self._environment,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
             )
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "guard", str(self._process.pid), str(self._log.parent)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         url = f"http://{host}:{port}"
         until = time.monotonic() + self._start_seconds
         while not _healthy(url):
             if self._process.poll() is not None:
                 raise RuntimeError(f"it ended with {self._process.returncode}: {self.log()}")
             if time.monotonic() > until:
+                said = self.log()
                 self.stop()
-                raise RuntimeError(f"it isn't well after {self._start_seconds:g} s: {self.log()}")
+                raise RuntimeError(f"it isn't well after {self._start_seconds:g} s: {said}")
             time.sleep(0.5)
         return f"{url}/v1"
 
@@ -74,7 +85,7 @@ class VllmServer:
 
     def log(self) -> str:
         """The end of its log."""
-        lines = self._log.read_text("utf-8", "replace").splitlines() if self._log.exists() else []
+        lines = self._log.read_text("utf-8", "replace").splitlines() if self._log is not None else []
         return "\n".join(line[-300:] for line in lines[-LOG_LINES:])
 
     def stop(self) -> None:
@@ -90,6 +101,13 @@ class VllmServer:
             except subprocess.TimeoutExpired:
                 continue
         self._process = None
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
+        if self._log is not None:
+            shutil.rmtree(self._log.parent, ignore_errors=True)
+            self._log = None
 
 
 def server_command(use: EngineUse) -> list[str]:
@@ -123,7 +141,3 @@ def _healthy(url: str) -> bool:
     except (urllib.error.URLError, OSError):
         return False
 
-
-def _end_with_parent() -> None:
-    """The server ends when this actor does, however that happens (PR_SET_PDEATHSIG of prctl(2))."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

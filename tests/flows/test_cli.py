@@ -40,6 +40,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
 @pytest.fixture(scope="module")
 def built(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "corpus"
+    planned = medloom("plan", str(catalog), "--out", str(out))
+    assert planned.returncode == 0, planned.stderr
     done = medloom("build", str(catalog), "--out", str(out), "--workers", "0")
     assert done.returncode == 0, done.stderr
     assert "report:" in done.stdout and "dsb2018_nuclei: convert: 24 samples" in done.stderr

@@ -1,0 +1,72 @@
+"""A server and its watch, with a stand-in for vLLM that won't go by itself: real vLLM is in `tests/llm`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from medloom.flows.vllm_server import VllmServer
+
+STUBBORN = """
+import http.server, os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    time.sleep(600)
+print("ready to serve", flush=True)
+class Well(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer((sys.argv[2], int(sys.argv[4])), Well).serve_forever()
+"""
+ACTOR = """
+import sys, time
+from medloom.flows.vllm_server import VllmServer
+server = VllmServer([sys.executable, "-c", sys.argv[1]], {}, 60)
+server.start(True)
+print(server.process(), server._log, flush=True)
+time.sleep(600)
+"""
+
+
+def group(leader: int) -> list[int]:
+    """The living processes of a group."""
+    found = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in found.splitlines()]
+    return [int(pid) for pid, pgid, stat in rows if int(pgid) == leader and not stat.startswith("Z")]
+
+
+def test_kill_9_of_whoever_started_it_ends_the_server_and_its_children() -> None:
+    actor = subprocess.Popen([sys.executable, "-c", ACTOR, STUBBORN], stdout=subprocess.PIPE, text=True)
+    assert actor.stdout is not None
+    leader, log = actor.stdout.readline().split()
+    assert len(group(int(leader))) == 2 and Path(log).exists()
+    os.kill(actor.pid, signal.SIGKILL)
+    actor.communicate()
+    until = time.monotonic() + 30
+    while (group(int(leader)) or Path(log).exists()) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not group(int(leader)) and not Path(log).parent.exists()
+
+
+def test_a_server_is_ended_with_all_that_is_its_own() -> None:
+    server = VllmServer([sys.executable, "-c", STUBBORN.replace("SIG_IGN", "SIG_DFL")], {}, 60)
+    assert server.start(True).startswith("http://127.0.0.1:")
+    leader, log = server.process(), server._log
+    assert leader is not None and log is not None and "ready to serve" in server.log() and server.ended() is None
+    server.stop()
+    assert server.process() is None and server.ended() == -1
+    assert not group(leader) and not log.parent.exists()
+
+
+def test_one_that_does_not_start_tells_the_end_of_its_log() -> None:
+    server = VllmServer([sys.executable, "-c", "raise SystemExit('no such model')"], {}, 60)
+    with pytest.raises(RuntimeError, match="it ended with 1: no such model"):
+        server.start(True)
+    server.stop()
