@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from medloom.flows.catalog_sources import ResolvedSource
 from medloom.flows.explain import Place
 from medloom.flows.problem import Problem, nearest, nearest_or_all, problem
+from medloom.schemas.errors import MedloomError
 from medloom.schemas.marked_yaml import Path as Loc
 from medloom.schemas.synthesis import EngineUse, Synthesis
 from medloom.synthesis.engines.engine import engine_names
@@ -124,14 +126,31 @@ def _prompts(here: Place, synthesis: Synthesis, folder: Path, writers: Sequence[
         own = [prompt for prompt in book if _lies_in(prompt, folder / name)]
         for prompt in own:
             if prompt.id not in used and writers:
-                what = f"{prompt.file}: no task here uses the prompt {prompt.id!r}"
-                yield _at(here, loc, what, nearest(prompt.id, used), note=True)
+                known = _asked_by_any()
+                who = "no task here" if prompt.id in known else "no task that is installed"
+                what = f"{prompt.file}: {who} uses the prompt {prompt.id!r}"
+                hint = nearest(prompt.id, used if prompt.id in known else used | known)
+                yield _at(here, loc, what, hint, note=prompt.id in known)
     for prompt_id in sorted(used):
         try:
             load_prompts(tuple(folder / name for name in synthesis.prompts))[prompt_id]
         except (PromptError, OSError, UnicodeDecodeError) as error:
             yield _at(here, ("tasks",), str(error))
             return
+
+
+def _asked_by_any() -> set[str]:
+    """Ids of the prompts of every writer that is installed, and of the judge."""
+    from medloom.synthesis.judge import PROMPT as JUDGE
+    from medloom.synthesis.registry import task_class, task_names
+    from medloom.synthesis.writer import Writer
+
+    found = {JUDGE}
+    for name in task_names():
+        with suppress(MedloomError):  # a stranger's task that can't be imported is told where it is used
+            kind = task_class(name)
+            found |= set(kind.prompts) if issubclass(kind, Writer) else set()
+    return found
 
 
 def _lies_in(prompt: Prompt, folder: Path) -> bool:

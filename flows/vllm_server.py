@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,8 @@ GUARD = 'read _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"; rm -rf 
 """What watches over a server and its log: its input ends when the actor does, however that happens. The kernel could
 tell the server alone (prctl); vLLM's engine is a process of its own, which then lived on for half a minute."""
 ENV_OFF = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+_ERROR = re.compile(r"(?:^|[\])] )([A-Z]\w*(?:Error|Exception): .{,600})")
 
 
 class VllmServer:
@@ -84,9 +87,11 @@ class VllmServer:
         return None if self._process is None else self._process.pid
 
     def log(self) -> str:
-        """The end of its log."""
+        """The first error in its log, which is what the others come from, and the end of it."""
         lines = self._log.read_text("utf-8", "replace").splitlines() if self._log is not None else []
-        return "\n".join(line[-300:] for line in lines[-LOG_LINES:])
+        first = next((found[1] for line in lines if (found := _ERROR.search(line))), None)
+        last = [line[-300:] for line in lines[-LOG_LINES:]]
+        return "\n".join([*([] if first is None else [first, "..."]), *last])
 
     def stop(self) -> None:
         """Ends the server and all its processes."""
@@ -140,4 +145,3 @@ def _healthy(url: str) -> bool:
             return int(reply.status) == 200
     except (urllib.error.URLError, OSError):
         return False
-

@@ -19,12 +19,13 @@ def task_names() -> list[str]:
 
 def load_task(name: str, params: dict[str, Any]) -> Task:
     """The task with its parameters checked. Raises MedloomError, or pydantic's ValidationError for the parameters."""
-    kind = _task_class(name)
+    kind = task_class(name)
     return kind(kind.Params.model_validate(params))
 
 
 @cache
-def _task_class(name: str) -> type[Task]:
+def task_class(name: str) -> type[Task]:
+    """The task of that name. Raises MedloomError where there is none."""
     points = plugins(GROUP)
     if name not in points:
         raise MedloomError(f"no task {name!r}; installed: {', '.join(sorted(points))}")

@@ -114,7 +114,7 @@ def _stated(text: str, wanted: Wanted) -> Iterator[Fault]:
         stances = {one.stance for one in wanted.ground.claims if one.term == concept}
         if not any(claim.stance in stances and (claim.term == concept or concept in term_book().above(claim.term))
                    for claim in said.claims):  # fmt: skip
-            yield Fault("omitted", concept)
+            yield Fault("omitted", term_book().name(concept))
 
 
 def _asked(text: str, wanted: Wanted) -> Iterator[Fault]:
@@ -128,7 +128,7 @@ def _asked(text: str, wanted: Wanted) -> Iterator[Fault]:
     named = {claim.term for claim in said.claims}
     for concept in wanted.about:
         if not named & (book.above(concept) | {concept}):
-            yield Fault("omitted", concept)
+            yield Fault("omitted", term_book().name(concept))
     for claim in said.claims:
         if claim.term in about:
             if claim.stance == "absent":

@@ -52,6 +52,10 @@ class TermBook:
         self._parents = dict(page["parents"])
         self._find = lru_cache(maxsize=8192)(self._search)
 
+    def name(self, term: str) -> str:
+        """The term in words."""
+        return self.vocabulary[term].name if term in self.vocabulary else term.replace("_", " ")
+
     def find(self, sentence: str) -> tuple[Hit, ...]:
         """The terms of a sentence in order; of those that overlap the longest."""
         return self._find(sentence)

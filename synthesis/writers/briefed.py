@@ -122,11 +122,13 @@ def _side(scene: Scene, context: Context, meant: Concept, instances: Sequence[In
     return "both" if len(found) == 2 else next(iter(found))
 
 
-def lines(brief: Brief) -> list[str]:
-    """What a prompt says of a brief: the picture, then its findings and measurements, one sentence each."""
+def lines(brief: Brief, of: Sequence[str] | None = None) -> list[str]:
+    """What a prompt says of a brief: the picture, then its findings, all or those `of` some concepts, and its
+    measurements, one sentence each."""
     known = dict(brief.known)
     first = [f"The picture is {known['picture']}."] if "picture" in known else []
-    return [*first, *(finding.says for finding in brief.findings), *(_measured(brief))]
+    told = [finding.says for finding in brief.findings if of is None or finding.concept in of]
+    return [*first, *told, *(_measured(brief))]
 
 
 def _measured(brief: Brief) -> Iterator[str]:

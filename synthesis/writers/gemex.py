@@ -46,19 +46,26 @@ class Gemex(RewordedWriter):
     name: ClassVar[str] = "write.gemex"
     type: ClassVar[int] = 23
     config: ClassVar[Config] = "reasoning"
-    prompts: ClassVar[tuple[str, ...]] = ("gemex",)
+    prompts: ClassVar[tuple[str, ...]] = ("gemex.closed", "gemex.open", "gemex.choice")
     needs = (frozenset({"boxes"}), frozenset({"masks"}))
     Params = GemexParams
     params: GemexParams
 
     def brief(self, scene: Scene, record: Record, context: Context) -> Brief:
         brief = super().brief(scene, record, context)
-        given = dict(brief.given) | {"question": plain_question(record, context)}
+        given = dict(brief.given) | {
+            "question": plain_question(record, context),
+            "reason": plain_reason(record, context),
+        }
         return msgspec.structs.replace(brief, given=tuple(given.items()))
+
+    def step(self, brief: Brief, done: Mapping[str, Fields]) -> str | None:
+        prompt = _prompt(brief)
+        return None if prompt in done else prompt
 
     def slots(self, brief: Brief, prompt: str, done: Mapping[str, Fields]) -> dict[str, Slot]:
         return {
-            "facts": lines(brief),
+            "facts": lines(brief, brief.concepts),
             "question": brief.slot("question"),
             "options": [option.text for option in brief.options],
             "answer": _head(brief),
@@ -67,11 +74,14 @@ class Gemex(RewordedWriter):
 
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
         yield from question_faults(brief, fields["question"], untold_of(brief))
+        reason = fields["reason"]
+        if re.match(r"(?:yes|no)[,.]", reason, re.IGNORECASE):
+            yield Fault("format", "yes or no, which the answer says already")
         wanted = Wanted(ground=proved(brief), must=brief.concepts, words=(4, 80))
-        yield from faults(fields["reason"], wanted)
+        yield from faults(reason, wanted)
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
-        fields = done["gemex"]
+        fields = done[_prompt(brief)]
         asks = ASKS[pick(len(ASKS), "asks", brief.id)]
         question = "\n".join(
             [f"{fields['question']} {asks}", *([option_lines(brief.options)] if brief.options else [])]
@@ -101,6 +111,20 @@ def plain_question(record: Record, context: Context) -> str:
     if place is not None:
         return f"What lies in the {place[1] or place[2]} of the picture?"
     return f"Where in the picture is {definite(meant)}?"
+
+
+def plain_reason(record: Record, context: Context) -> str:
+    """The template's reason in words that name what is asked about; without the shares of width and height that show
+    where it lies."""
+    assert record.answer is not None
+    if record.form == "open" and record.answer.text.startswith("in the "):
+        return f"The middle of {definite(context.vocabulary[record.concepts[0]])} lies {record.answer.text}."
+    return record.reason or ""
+
+
+def _prompt(brief: Brief) -> str:
+    """The prompt of the brief's form: examples of one form alone are what small models keep to."""
+    return f"gemex.{brief.form if brief.form in ('closed', 'open') else 'choice'}"
 
 
 def _head(brief: Brief) -> str:

@@ -37,7 +37,7 @@ class PromptedWriter(Writer):
     """Goes through the prompts that `steps` names. What a subclass says: the slots of each, what is wrong with the
     fields that came back, and the records that they make."""
 
-    version = "4"
+    version = "5"
     """A changed evidence check counts: whoever let more or less through wrote other records."""
     longest = 8000
     """Characters of text in a brief beyond which nothing is asked."""
@@ -53,6 +53,10 @@ class PromptedWriter(Writer):
     def narrowed(self, brief: Brief, prompt: str, answer: Schema) -> Schema:
         """The prompt's schema, with no more room than this brief leaves; an engine that keeps to it can't go astray."""
         return answer
+
+    def most_tokens(self, brief: Brief, prompt: str) -> int | None:
+        """Tokens beyond which no answer can be right; None where the prompt's own bound is the only one."""
+        return None
 
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
         """What of the answer is not proved, or not of the form that was asked for."""
@@ -77,7 +81,7 @@ class PromptedWriter(Writer):
         values = self.slots(brief, named, state.done)
         schema = self.narrowed(brief, named, json.loads(prompt.schema))
         text = prompt.render({slot: values[slot] for slot in prompt.page.slots})
-        return (_request(brief, prompt, text, schema_text(schema)),)
+        return (_request(brief, prompt, text, schema_text(schema), self.most_tokens(brief, named)),)
 
     def written(self, brief: Brief, past: Sequence[Exchange]) -> Written:
         if not past:
@@ -151,7 +155,7 @@ def _code(problem: str) -> str:
     return problem.split(":", 1)[0]
 
 
-def _request(brief: Brief, prompt: Prompt, text: str, schema: str) -> Request:
+def _request(brief: Brief, prompt: Prompt, text: str, schema: str, most: int | None) -> Request:
     pictures = tuple(view.sha256 for view in brief.views if view.kind == "picture") if prompt.page.pictures else ()
     messages = [Message(role=role, text=said) for role, said in prompt.opening()]  # type: ignore[arg-type]
     draw = prompt.page.sampling
@@ -160,7 +164,7 @@ def _request(brief: Brief, prompt: Prompt, text: str, schema: str) -> Request:
         version=str(prompt.page.version),
         messages=(*messages, Message(role="user", text=text, pictures=pictures)),
         sampling=Sampling(
-            temperature=draw.temperature, top_p=draw.top_p, max_tokens=draw.max_tokens,
+            temperature=draw.temperature, top_p=draw.top_p, max_tokens=min(draw.max_tokens, most or draw.max_tokens),
             seed=seed("sampling", brief.id, prompt.id) % 2**31,
         ),
         schema=schema,

@@ -96,6 +96,11 @@ class WrittenReport(PromptedWriter):
     def slots(self, brief: Brief, prompt: str, done: Mapping[str, Fields]) -> dict[str, Slot]:
         return {"report": brief.texts[0].body}
 
+    def most_tokens(self, brief: Brief, prompt: str) -> int | None:
+        """A text that runs on is refused by its length: it needs no more tokens than that takes, of which the words of
+        medicine are several each."""
+        return 2 * _most_words(brief) + (20 if brief.ask == "rewrite" else 80)
+
     def wrong(self, brief: Brief, prompt: str, fields: Fields, done: Mapping[str, Fields]) -> Iterator[Fault]:
         source = brief.texts[0].body
         said = fields["text"] if brief.ask == "rewrite" else _spoken(fields["sections"])
@@ -103,9 +108,8 @@ class WrittenReport(PromptedWriter):
             named = [part["organ"] for part in fields["sections"]]
             if len(set(named)) < len(named):
                 yield Fault("format", "a heading stands twice")
-        most = max(30, 3 * len(source.split()))
         again = source if brief.ask == "rewrite" else None
-        yield from faults(said, Wanted(ground=of_text(source), words=(3, most), unlike=again))
+        yield from faults(said, Wanted(ground=of_text(source), words=(3, _most_words(brief)), unlike=again))
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         fields = done[f"report.{brief.ask}"]
@@ -120,6 +124,11 @@ class WrittenReport(PromptedWriter):
 
 
 _OTHER_SECTIONS = re.compile(r"^(?:INDICATION|COMPARISON|TECHNIQUE|HISTORY|EXAM(?:INATION)?)\b[^\n]*\n?", re.MULTILINE)
+
+
+def _most_words(brief: Brief) -> int:
+    """Words of a text that says no more than its source."""
+    return max(30, 3 * len(brief.texts[0].body.split()))
 
 
 def findings_of(text: Text) -> str:

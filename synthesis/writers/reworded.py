@@ -68,10 +68,13 @@ class RewordedWriter(PromptedWriter):
 
 
 def proved(brief: Brief) -> Ground:
-    """What annotations prove, and what the template's question and answer state of them."""
+    """What annotations prove, and what the template's question and answer state of them: places only of what the
+    annotations have no place for, since a place that a sentence names goes with one thing."""
     said = of_text(brief.slot("said"), brief.slot("reason"), brief.slot("question"), whole=False)
     numbers = frozenset(one.value for one in brief.measurements)
-    stated = said._replace(claims=(), quantities=(*said.quantities, *measured(brief.measurements)))
+    placed = {finding.concept for finding in brief.findings if finding.places}
+    spots = () if brief.concepts and placed.issuperset(brief.concepts) else said.spots
+    stated = said._replace(claims=(), spots=spots, quantities=(*said.quantities, *measured(brief.measurements)))
     return joined(of_brief(brief), stated._replace(numbers=said.numbers | numbers, unsided=True, boxes=said.boxes))
 
 

@@ -174,6 +174,24 @@ def test_a_card_beside_the_catalog_wins(lab: Path) -> None:
         load_card("bloood", lab)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("caption", ""),
+        ("captoin", "error: HERE/prompts/own.yaml: no task that is installed uses the prompt 'captoin' — did you mean "
+            "'caption'?"),
+        ("translate", "note: HERE/prompts/own.yaml: no task here uses the prompt 'translate'"),
+    ],
+)  # fmt: skip
+def test_a_prompt_of_ones_own_that_replaces_nothing(lab: Path, prompt: str, says: str) -> None:
+    engine = "{engine: openai, model: m, base_url: http://127.0.0.1:1/v1, local: true, prompts: [prompts]}"
+    change(lab, "catalog.yaml", "  - caption\n", f"  - write.caption\nsynthesis: {engine}\n")
+    (lab / "prompts").mkdir()
+    ours = (REPO / "synthesis" / "prompts" / f"{prompt.replace('oi', 'io')}.yaml").read_text("utf-8")
+    (lab / "prompts" / "own.yaml").write_text(re.sub(r"(?m)^id: .*", f"id: {prompt}", ours))
+    assert re.sub(r"^\S+: ", "", said(lab)).strip() == says
+
+
 def test_a_card_is_checked_by_itself(lab: Path) -> None:
     assert check(lab / "sources" / "blood.yaml") == []
     change(lab, "sources/blood.yaml", "red_blood_cell", "red_bloodcell")

@@ -33,7 +33,7 @@ from medloom.schemas.errors import BuildError, CatalogError
 from medloom.synthesis.brief import Brief
 from medloom.synthesis.engines import pace
 from medloom.synthesis.engines.cache import AnswerCache
-from medloom.synthesis.registry import _task_class
+from medloom.synthesis.registry import task_class
 
 from ..synthesis.engines.conftest import fault_server
 
@@ -136,7 +136,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setenv("PYTHONPATH", str(folder))  # for workers
-        _task_class.cache_clear()
+        task_class.cache_clear()
         yield folder
 
 

@@ -65,8 +65,13 @@ def test_a_server_is_ended_with_all_that_is_its_own() -> None:
     assert not group(leader) and not log.parent.exists()
 
 
-def test_one_that_does_not_start_tells_the_end_of_its_log() -> None:
-    server = VllmServer([sys.executable, "-c", "raise SystemExit('no such model')"], {}, 60)
-    with pytest.raises(RuntimeError, match="it ended with 1: no such model"):
+def test_one_that_does_not_start_tells_the_first_error_of_its_log() -> None:
+    lines = [
+        "may raise `OSError: not this`",
+        "(Worker pid=1) ERROR [x.py:1] ValueError: too few",
+        *["at x"] * 40,
+    ]
+    server = VllmServer([sys.executable, "-c", f"raise SystemExit({os.linesep.join(lines)!r})"], {}, 60)
+    with pytest.raises(RuntimeError, match=r"^it ended with 1: ValueError: too few\n\.\.\.\nat x\n"):
         server.start(True)
     server.stop()

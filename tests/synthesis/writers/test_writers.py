@@ -143,8 +143,6 @@ def test_gemex_has_answer_reason_and_box(chest: Scene, context: Context, talk: C
     assert {brief.form for brief in briefs} >= {"closed", "single", "multiple"} or len(briefs) >= 3
     for brief in briefs:
         reason = brief.slot("reason")
-        if "middle lies" in reason:
-            continue  # names nothing: a writer has to
         written, _ = talk(
             writer,
             brief,
@@ -156,6 +154,32 @@ def test_gemex_has_answer_reason_and_box(chest: Scene, context: Context, talk: C
         assert record.reason in record.turns[1].text
         moved = [{"question": brief.slot("question"), "reason": f"{reason} It lies at [0, 0, 5, 5]."}] * 2
         assert not talk(writer, brief, moved)[0].records
+
+
+def test_a_place_in_gemex_is_for_what_lies_there_alone(chest: Scene, context: Context, talk: Callable) -> None:
+    writer = load_task("write.gemex", {"per_picture": 20})
+    briefs = [one for one in writer.briefs(chest, context) if len(one.concepts) == 1 and one.places]  # type: ignore[attr-defined]
+    assert briefs
+    for brief in briefs:
+        spot = next(one.places[0] for one in brief.findings if one.concept == brief.concepts[0])
+        other = next(
+            one for one in brief.findings if one.places and one.concept != brief.concepts[0] and spot not in one.places
+        )
+        name, wrong = (context.vocabulary[concept].name for concept in (brief.concepts[0], other.concept))
+        true = {"question": brief.slot("question"), "reason": f"The {name} lies in the {spot} of the picture."}
+        written, past = talk(writer, brief, [true])
+        assert written.records and wrong not in past[0].request.messages[-1].text
+        false = true | {"reason": f"{true['reason']} The {wrong} is in the {spot} of the picture, too."}
+        assert {one.reason for one in talk(writer, brief, [false, false])[0].refused} == {"place"}
+
+
+def test_the_reason_of_gemex_does_not_answer_once_more(chest: Scene, context: Context, talk: Callable) -> None:
+    writer = load_task("write.gemex", {"per_picture": 20})
+    briefs = writer.briefs(chest, context)  # type: ignore[attr-defined]
+    brief = next(one for one in briefs if one.form == "closed" and one.polarity == "present")
+    said = {"question": brief.slot("question"), "reason": f"Yes, {brief.slot('reason')}"}
+    written, past = talk(writer, brief, [said, said])
+    assert written.refused[0].reason == "format" and past[0].request.prompt == "gemex.closed"
 
 
 def test_rationale_steps_cite_their_facts(chest: Scene, context: Context, talk: Callable) -> None:
