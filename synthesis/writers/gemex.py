@@ -118,7 +118,7 @@ def plain_reason(record: Record, context: Context) -> str:
     where it lies."""
     assert record.answer is not None
     if record.form == "open" and record.answer.text.startswith("in the "):
-        return f"The middle of {definite(context.vocabulary[record.concepts[0]])} lies {record.answer.text}."
+        return f"{sentence(definite(context.vocabulary[record.concepts[0]]))} lies {record.answer.text}."
     return record.reason or ""
 
 
