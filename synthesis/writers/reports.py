@@ -83,11 +83,12 @@ class WrittenReport(PromptedWriter):
                 )  # fmt: skip
 
     def _usable(self, text: Text, views: Sequence[View]) -> bool:
-        if text.kind not in self.params.kinds or text.language != "en" or BLANK.search(text.body):
+        if text.kind not in self.params.kinds or text.language != "en":
             return False
-        if views and OF_BEFORE.search(text.body):
+        said = findings_of(text)
+        if BLANK.search(said) or (views and OF_BEFORE.search(said)):
             return False
-        return self.params.min_words <= len(text.body.split()) <= self.params.max_words
+        return self.params.min_words <= len(said.split()) <= self.params.max_words
 
     def step(self, brief: Brief, done: Mapping[str, Fields]) -> str | None:
         prompt = f"report.{brief.ask}"

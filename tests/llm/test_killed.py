@@ -58,7 +58,8 @@ class Folder:
         catalog = self.folder / "catalog.yaml"
         catalog.write_text(CATALOG.format(engine=engine, model=self.model))
         return subprocess.Popen(
-            [sys.executable, "-m", "medloom.flows.cli", "build", str(catalog), "--out", str(out), *more],
+            [sys.executable, "-m", "medloom.flows.cli", "build", str(catalog), "--out", str(out), "--workers", "0",
+             *more],
             stdout=subprocess.PIPE, stderr=(self.folder / "errors").open("w"), text=True, start_new_session=True,
         )  # fmt: skip
 

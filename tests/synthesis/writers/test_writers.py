@@ -271,6 +271,16 @@ def test_blanks_and_very_long_reports_are_not_asked(make_case: Callable, context
     assert not list(writer.briefs_of_case(make_case(findings=" ".join([NOTES] * 3)), context))  # type: ignore[attr-defined]
 
 
+def test_a_report_beside_its_picture_is_held_to_what_is_used_of_it(
+    make_case: Callable, chest: Scene, context: Context
+) -> None:
+    """The headings of a whole report name a comparison even where there was none."""
+    writer = load_task("write.report", {"forms": ["rewrite"]})
+    for findings, wanted in ((NOTES, NOTES), (f"{NOTES} The effusion is new since the last visit.", None)):
+        case = make_case(scenes=(chest,), report=f"COMPARISON: None.\nFINDINGS: {findings}")
+        assert [one.texts[0].body for one in writer.briefs_of_case(case, context)] == ([wanted] if wanted else [])  # type: ignore[attr-defined]
+
+
 def test_knowledge_says_no_more_than_the_vocabulary(chest: Scene, context: Context, talk: Callable) -> None:
     writer = load_task("write.knowledge", {"per_picture": 9})
     brief = next(one for one in writer.briefs(chest, context) if one.concepts == ("pleural_effusion",))  # type: ignore[attr-defined]
