@@ -13,15 +13,24 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from medloom.schemas.synthesis import EngineUse
 
 LOG_LINES = 15
 """So many last lines of its log are told where a server doesn't start."""
-GUARD = 'read _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"; rm -rf -- "$2"'
-"""What watches over a server and its log: its input ends when the actor does, however that happens. The kernel could
-tell the server alone (prctl); vLLM's engine is a process of its own, which then lived on for half a minute."""
+GUARD = """
+exec 3<&0
+(
+  read _ <&3 && exit
+  kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"
+  rm -rf -- "$2"
+) > /dev/null 2>&1 &
+"""
+"""What watches over a server and its log: a line says that the server was ended, an end without one that the actor was,
+however that happened. It is no child of the actor, since Ray kills those; vLLM's engine, a child of the server, would
+outlive both."""
 ENV_OFF = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 _ERROR = re.compile(r"(?:^|[\])] )([A-Z]\w*(?:Error|Exception): .{,600})")
@@ -60,12 +69,9 @@ class VllmServer:
                 env=os.environ | ENV_OFF | self._environment,
                 start_new_session=True,
             )
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", str(self._process.pid), str(self._log.parent)],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        command = ["/bin/sh", "-c", GUARD, "guard", str(self._process.pid), str(self._log.parent)]
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self._guard.wait()
         url = f"http://{host}:{port}"
         until = time.monotonic() + self._start_seconds
         while not _healthy(url):
@@ -107,8 +113,9 @@ class VllmServer:
                 continue
         self._process = None
         if self._guard is not None:
-            self._guard.kill()
-            self._guard.communicate()
+            assert self._guard.stdin is not None
+            with suppress(BrokenPipeError), self._guard.stdin as guard:
+                guard.write(b"ended\n")
             self._guard = None
         if self._log is not None:
             shutil.rmtree(self._log.parent, ignore_errors=True)

@@ -42,11 +42,20 @@ def group(leader: int) -> list[int]:
     return [int(pid) for pid, pgid, stat in rows if int(pgid) == leader and not stat.startswith("Z")]
 
 
-def test_kill_9_of_whoever_started_it_ends_the_server_and_its_children() -> None:
+def children(parent: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@pytest.mark.parametrize("rays_way", [False, True])
+def test_kill_9_of_whoever_started_it_ends_the_server_and_its_children(rays_way: bool) -> None:
+    """Ray's way: where the raylet is gone, an actor kills its own children and itself."""
     actor = subprocess.Popen([sys.executable, "-c", ACTOR, STUBBORN], stdout=subprocess.PIPE, text=True)
     assert actor.stdout is not None
     leader, log = actor.stdout.readline().split()
     assert len(group(int(leader))) == 2 and Path(log).exists()
+    for pid in children(actor.pid) if rays_way else ():
+        os.kill(pid, signal.SIGKILL)
     os.kill(actor.pid, signal.SIGKILL)
     actor.communicate()
     until = time.monotonic() + 30
@@ -60,7 +69,13 @@ def test_a_server_is_ended_with_all_that_is_its_own() -> None:
     assert server.start(True).startswith("http://127.0.0.1:")
     leader, log = server.process(), server._log
     assert leader is not None and log is not None and "ready to serve" in server.log() and server.ended() is None
+    watch = ["pgrep", "-f", f"guard .*{log.parent}"]
+    assert subprocess.run(watch, capture_output=True, check=False).returncode == 0
     server.stop()
+    until = time.monotonic() + 8  # before it would kill whoever has that process id by then
+    while subprocess.run(watch, capture_output=True, check=False).returncode == 0 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert time.monotonic() < until
     assert server.process() is None and server.ended() == -1
     assert not group(leader) and not log.parent.exists()
 

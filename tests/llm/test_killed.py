@@ -65,7 +65,7 @@ class Folder:
 
     def servers(self) -> dict[int, int]:
         """Process group and port of each server."""
-        found = subprocess.run(["ps", "-eo", "pgid=,args="], capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(["ps", "-ww", "-eo", "pgid=,args="], capture_output=True, text=True, check=True).stdout
         rows = [line for line in found.splitlines() if "api_server" in line and str(self.model) in line]
         return {int(row.split()[0]): int(re.findall(r"--port (\d+)", row)[0]) for row in rows}
 
