@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from medloom.converters.text.revealing import REVEALS_SOURCE, SAYS_LABEL
 from medloom.converters.text.sentences import sentences
-from medloom.synthesis.evidence.claims import claims_of
+from medloom.synthesis.evidence.claims import claims_of, part_called_finding
 from medloom.synthesis.evidence.copies import copied, looped, near, words_of
 from medloom.synthesis.evidence.ground import Ground
 from medloom.synthesis.evidence.held import Fault, held
@@ -110,6 +110,10 @@ def _told(text: str) -> set[str]:
 def _stated(text: str, wanted: Wanted) -> Iterator[Fault]:
     said = claims_of(text)
     yield from held(said, wanted.ground, wanted.boxes, numerous=bool(wanted.must))
+    for start, end in sentences(text):
+        mixed = part_called_finding(text[start:end])
+        if mixed is not None:
+            yield Fault("format", f"a part of the body is no finding: {mixed}")
     for concept in wanted.must:
         stances = {one.stance for one in wanted.ground.claims if one.term == concept}
         if not any(claim.stance in stances and (claim.term == concept or concept in term_book().above(claim.term))

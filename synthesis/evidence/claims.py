@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from medloom.converters.text.polarity import Stance, stance
@@ -48,6 +49,11 @@ BOX = re.compile(
 )
 _STOP = re.compile(
     r"[,;:()]|\b(?:and|or|but|with|without|while|is|are|was|were|has|have|in|on|at|of|within|over|the)\b", re.I
+)
+_IS = re.compile(r"\s+(?:is|are|was|were)\s+(?:an? )?(?:(?!no\b|not\b|without\b)[a-z-]+ ){0,2}", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"\b(?:in|within|of|at|on|over|near|along|by|from|to|with|throughout|around|behind|beneath|for)\b[^.;]*$",
+    re.IGNORECASE,
 )
 _NAMED = ("down", "down2", "across", "across2", "across3", "across4")
 _MANY = frozenset(("spread:many",))
@@ -101,15 +107,25 @@ def claims_of(text: str) -> Claims:
     spots: list[Spot] = []
     for number, (start, end) in enumerate(sentences(said)):
         sentence = said[start:end]
-        here, places = _sentence(sentence, number, book, found[-1] if found else None)
-        if here and found and not here[0].words and here[0].term == found[-1].term:
-            found[-1] = _merged(found[-1], here[0])
+        last = _last(found)
+        here, places = _sentence(sentence, number, book, None if last is None else found[last])
+        if here and last is not None and not here[0].words:
+            found[last] = _merged(found[last], here[0])
             here = here[1:]
         found += here
         spots += places
     boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in BOX.findall(said))
     without = BOX.sub(" ", said)
     return Claims(tuple(found), quantities(without), codes(without), tuple(spots), boxes, said)
+
+
+def _last(found: Sequence[Claim]) -> int | None:
+    """The claim that a sentence without a term goes on about: the last that is more than a part of the body."""
+    if not found:
+        return None
+    back = range(len(found) - 1, -1, -1)
+    told = (at for at in back if found[at].sort != "anatomy" and found[at].sentence == found[-1].sentence)
+    return next(told, len(found) - 1)
 
 
 def _sentence(sentence: str, number: int, book: TermBook, before: Claim | None) -> tuple[list[Claim], list[Spot]]:
@@ -284,6 +300,18 @@ def _spot(words: str) -> Iterator[str]:
     yield from down | across
     if said & {"center", "centre", "central", "middle", "mid"}:
         yield "middle" if across else "centre"
+
+
+def part_called_finding(sentence: str) -> str | None:
+    """The words of a sentence that takes a part of the body for something in it ("the lobe is a granuloma")."""
+    hits = term_book().find(sentence)
+    for part, thing in pairwise(hits):
+        between = sentence[part.end : thing.start]
+        if part.sort == "anatomy" and thing.sort == "finding" and thing.term in term_book().counted:
+            inverted = _WITHIN.search(sentence[: part.start])
+            if _IS.fullmatch(between) and not inverted:
+                return sentence[part.start : thing.end]
+    return None
 
 
 def _merged(one: Claim, more: Claim) -> Claim:
