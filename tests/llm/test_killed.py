@@ -17,7 +17,7 @@ import pytest
 
 from .conftest import MODELS, SMALL
 
-pytestmark = pytest.mark.llm
+pytestmark = [pytest.mark.llm, pytest.mark.slow]
 CATALOG = """\
 corpus: told
 version: 1.0.0
