@@ -19,7 +19,7 @@ PLACES = {
     "totalseg_dicom": "totalseg_ref", "open_ms_long": "open_ms_long_p12",
     "totalseg_ct": "totalseg_ref", "totalseg_ct_classes": "totalseg_ref", "totalseg_mr": "totalseg_ref",
     "sct_spinal_cord": "sct_testing", "phantom_ct": "ct_msd", "phantom_mr": "mr_per_class", "phantom_xray": "xray_coco",
-    "phantom_bids": "mr_bids",
+    "phantom_bids": "mr_bids", "phantom_clips": "us_clips", "phantom_queries": "queries", "phantom_reports": "reports",
     "phantom_skin": "derm_class_folders", "phantom_nuclei": "cells_masks", "phantom_smears": "cells_colour",
     "phantom_voc": "cells_voc", "phantom_yolo": "cells_yolo", "path_vqa": "vqa_json_noimages/PathVQA",
     "vqa_med_2019": "vqa_json_noimages/VQA-Med-2019",
