@@ -16,7 +16,6 @@ from medloom.converters.formats.table import Table
 from medloom.converters.formats.vqa_params import RowTables
 from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_rows import files_of
 from medloom.converters.refused import refused
 from medloom.converters.text.sections import sections
 from medloom.schemas.card import PatientRule, SourceCard
@@ -69,7 +68,6 @@ class PictureTexts(Converter):
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
         try:
-            files = list(files_of(root, params.tables))
             split = params.split_in(root, card)
             pictures = params.pictures_in(root)
             many = {name: (one.at, _several(root, one)) for name, one in params.many.items()}
@@ -77,15 +75,12 @@ class PictureTexts(Converter):
             yield refused(bad.file or params.tables[0], bad)
             return
         reader = _Reader(card, params, split, pictures, many)
-        for file in files:
-            if isinstance(file, BadInput):
-                yield refused(file.file or params.tables[0], file)
+        for found in params.read(root):
+            if isinstance(found, Refusal):
+                yield found
                 continue
-            try:
-                for number, row in params.open(root, file).rows():
-                    yield from reader.read(file, f"{file}#row={number}", row)
-            except BadInput as bad:
-                yield refused(file, bad, file)
+            file, number, row = found
+            yield from reader.read(file, f"{file}#row={number}", row)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.vqa_fields import QuestionFields
 from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, QuestionPictures
-from medloom.converters.formats.vqa_rows import Form, QuestionFile, is_like
+from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of, is_like
+from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
+from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Refusal
 
 
 class RowTables(base.Params):
@@ -49,11 +53,20 @@ class RowTables(base.Params):
     def _headers(cls, value: Any) -> Any:
         return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
-    def open(self, root: Path, file: str) -> QuestionFile:
-        """One of the tables, to be read; raises BadInput where it can't be."""
-        return QuestionFile(
-            root, file, self.form, self.rows, self.header, self.delimiter, self.encoding, self.fallback_encoding
-        )
+    def read(self, root: Path) -> Iterator[tuple[str, int, dict[str, Any] | BadInput] | Refusal]:
+        """(file, number, row) of each row of each table; a Refusal in the place of a table that can't be read."""
+        for file in files_of(root, self.tables):
+            if isinstance(file, BadInput):
+                yield refused(file.file or self.tables[0], file)
+                continue
+            try:
+                table = QuestionFile(
+                    root, file, self.form, self.rows, self.header, self.delimiter, self.encoding, self.fallback_encoding
+                )
+                for number, row in table.rows():
+                    yield file, number, row
+            except BadInput as bad:
+                yield refused(file, bad, file)
 
     def pictures_in(self, root: Path) -> QuestionPictures:
         """Finds the pictures that a row names; raises BadInput where a lookup can't be read."""

@@ -13,7 +13,6 @@ from medloom.converters.formats.vqa_fields import QuestionReader
 from medloom.converters.formats.vqa_params import Params
 from medloom.converters.formats.vqa_pictures import PictureSet
 from medloom.converters.formats.vqa_pointer import Fields
-from medloom.converters.formats.vqa_rows import files_of
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.card import PatientRule, SourceCard
@@ -44,7 +43,6 @@ class TableReader:
 
     def __init__(self, root: Path, card: SourceCard, params: Params) -> None:
         self._root, self._card, self._params = root, card, params
-        self._files = list(files_of(root, params.tables))
         self._split = params.split_in(root, card)
         self._pictures = params.pictures_in(root)
         self._questions = QuestionReader(params.questions)
@@ -58,26 +56,22 @@ class TableReader:
             yield from self._sample(groups.pop(named))
 
     def _gather(self, groups: dict[tuple[str, ...], list[Entry]]) -> Iterator[Refusal]:
-        params = self._params
-        for file in self._files:
-            if isinstance(file, BadInput):
-                yield refused(file.file or params.tables[0], file)
+        for found in self._params.read(self._root):
+            if isinstance(found, Refusal):
+                yield found
                 continue
+            file, number, row = found
+            entry = Entry(file, number, b"")
             try:
-                for number, row in params.open(self._root, file).rows():
-                    entry = Entry(file, number, b"")
-                    try:
-                        if isinstance(row, BadInput):
-                            raise row
-                        named = self._named(row)
-                    except BadInput as bad:
-                        yield refused(entry.pointer, bad, file)
-                        continue
-                    if named is not None:
-                        packed = msgspec.structs.replace(entry, packed=msgspec.msgpack.encode(row))
-                        groups.setdefault(named or (entry.pointer,), []).append(packed)
+                if isinstance(row, BadInput):
+                    raise row
+                named = self._named(row)
             except BadInput as bad:
-                yield refused(file, bad, file)
+                yield refused(entry.pointer, bad, file)
+                continue
+            if named is not None:
+                packed = msgspec.structs.replace(entry, packed=msgspec.msgpack.encode(row))
+                groups.setdefault(named or (entry.pointer,), []).append(packed)
 
     def _named(self, row: dict[str, Any]) -> tuple[str, ...] | None:
         """The paths of the row's pictures; none where it stands without; None where it is no part of this source."""
