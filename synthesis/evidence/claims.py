@@ -306,11 +306,11 @@ def part_called_finding(sentence: str) -> str | None:
     """The words of a sentence that takes a part of the body for something in it ("the lobe is a granuloma")."""
     hits = term_book().find(sentence)
     for part, thing in pairwise(hits):
-        between = sentence[part.end : thing.start]
-        if part.sort == "anatomy" and thing.sort == "finding" and thing.term in term_book().counted:
-            inverted = _WITHIN.search(sentence[: part.start])
-            if _IS.fullmatch(between) and not inverted:
-                return sentence[part.start : thing.end]
+        if part.sort != "anatomy" or thing.sort != "finding" or thing.term not in term_book().counted:
+            continue
+        inverted = _WITHIN.search(sentence[: part.start])
+        if _IS.fullmatch(sentence[part.end : thing.start]) and not inverted:
+            return sentence[part.start : thing.end]
     return None
 
 
