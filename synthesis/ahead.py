@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from medloom.converters.pixels.header import has_preamble
 from medloom.converters.pixels.picture import Drawn, Prepared, draw, finish
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Sample
@@ -49,7 +50,7 @@ class Ahead:
                 return
             try:
                 read = origin.load(file)
-                if read.data[128:132] == b"DICM":
+                if has_preamble(read.data):
                     continue
                 drawn = draw(read.data, origin.pictures, None, read.sha256)
             except BadInput:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from medloom.converters.pixels.header import probe
+from medloom.converters.pixels.header import has_preamble, probe
 from medloom.converters.pixels.picture import Prepared, from_array, prepare
 from medloom.converters.pixels.window import Window
 from medloom.schemas.errors import BadInput
@@ -70,7 +70,7 @@ def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int, bool]:
 
 def _is_dicom(data: bytes, file: str) -> bool:
     """By the preamble; a file without one only where its name and its first bytes are no picture's."""
-    if data[128:132] == b"DICM":
+    if has_preamble(data):
         return True
     if os.path.splitext(file)[1].lower() not in DICOM_SUFFIXES:  # noqa: PTH122 (a Path costs more)
         return False

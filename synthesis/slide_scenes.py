@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medloom.converters.pixels.header import has_preamble
 from medloom.converters.pixels.picture import from_array
 from medloom.converters.pixels.tiff_file import is_tiff
 from medloom.converters.pixels.tiles import Pyramid, Tile, choose_tiles
@@ -39,7 +40,7 @@ def open_slide(media: Media, paths: list[Path]) -> Pyramid:
     """
     with paths[0].open("rb") as handle:
         head = handle.read(132)
-    if head[128:] == b"DICM":
+    if has_preamble(head):
         from medloom.converters.pixels.dicom_slide import DicomSlide
 
         return DicomSlide(paths)

@@ -28,6 +28,11 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 PNG_KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT pHYs bKGD cICP".split())
 
 
+def has_preamble(head: bytes) -> bool:
+    """Whether the first 132 bytes of a file are those of a DICOM file (PS3.10, 7.1), which is no picture of its own."""
+    return head[128:132] == b"DICM"
+
+
 class RasterInfo(msgspec.Struct, frozen=True):
     """The header of a 2D file.
 

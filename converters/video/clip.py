@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.header import has_preamble
 from medloom.schemas.errors import BadInput
 
 Frame = NDArray[np.uint8]
@@ -73,7 +74,7 @@ def open_clip(
     path = paths[0]
     with path.open("rb") as handle:
         head = handle.read(132)
-    if head[128:] == b"DICM":
+    if has_preamble(head):
         from medloom.converters.video.stills import open_cine
 
         return open_cine(path)
