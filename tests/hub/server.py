@@ -421,6 +421,7 @@ def main() -> None:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", given.port))
+        listening.listen(128)  # before the port is told: a client that comes while uvicorn starts waits, not refused
         print(listening.getsockname()[1], flush=True)
         hub = Hub(given.root.absolute(), given.xet, given.chunk, given.sizes)
         config = uvicorn.Config(app_of(hub), log_level="warning", timeout_keep_alive=30)
