@@ -101,7 +101,11 @@ def conforms(name: str, root: Path, card: Path) -> None:
     assert not any(one.faults for one in findings), render(fixture, findings)
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+SLOW = {"clips": pytest.mark.slow}
+"""Real ultrasound, whose every frame is searched for burned-in text, some forty times over: a minute."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in sorted(SHIPPED)])
 def test_by_a_card_that_ships(name: str, place) -> None:
     card, folder = SHIPPED[name]
     conforms(name, place(folder), CARDS / f"{card}.yaml")

@@ -20,6 +20,7 @@ filters: [structure]
 shards: {{rows: 10}}
 limits: {{seconds_per_sample: {seconds}, memory_mb: 2000}}
 unit_samples: 6
+gate: {{run: false}}
 """
 REASONS = {"segfault": "decoder_crash", "leave": "decoder_crash", "hang": "time_limit", "eat": "memory_limit"}
 
@@ -49,7 +50,7 @@ def build(outside, data_dir: Path, tmp_path: Path):
 
 def test_on_ray_only_the_culprits_are_lost(build, keys: list[str], tmp_path: Path) -> None:
     hazard = {"segfault": [keys[1]], "leave": [keys[4]], "hang": [keys[9]], "eat": [keys[15]]}
-    done = build(hazard, 2, "corpus", seconds=20)
+    done = build(hazard, 2, "corpus", seconds=15)
     assert done.returncode == 0, done.stderr
     lost = pl.read_parquet(tmp_path / "corpus" / "quarantine.parquet")
     told = {row["unit"]: row for row in lost.iter_rows(named=True)}

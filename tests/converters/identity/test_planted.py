@@ -41,6 +41,7 @@ sources:
 tasks: [caption, vqa.open, vqa.closed, question.given, grounding.box, grounding.mask, clip.open, report.generate]
 filters: [structure, geometry]
 split: {by: patient, ratios: {train: 1.0, validation: 0.0, test: 0.0}}
+gate: {run: false}
 """
 CARD = "licence: CC-BY-4.0\ncitation: the test\npatient_ids: identifying\nverified: layout\nmax_refused: 0.9\n"
 CARDS = {
