@@ -37,5 +37,5 @@ def mask_layer(masks: Iterable[tuple[Rle, Colour]], view: View, side: int = SIDE
         seen = alpha > 0
         layer[seen, :3] = colour[::-1]
         layer[seen, 3] = alpha[seen]
-    _, png = cv2.imencode(".png", layer, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, png = cv2.imencode(".png", layer)
     return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
