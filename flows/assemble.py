@@ -18,9 +18,11 @@ from medloom.flows.corpus import Decisions
 from medloom.flows.features import features
 from medloom.flows.layout import Earlier, lay_out
 from medloom.flows.light_import import arrow_alone
-from medloom.flows.shards import Ref, Row, Shard, ShardJob, UnitPlace, row_schema, write_shard
+from medloom.flows.shard_table import Row, row_schema
+from medloom.flows.shards import Shard, ShardJob, write_shard
 from medloom.flows.store import Store
 from medloom.flows.terms import config_name, terms_of
+from medloom.flows.unit_rows import Ref, UnitPlace
 from medloom.flows.workers import Workers
 from medloom.schemas.card import Redistribute
 from medloom.schemas.catalog import Shards

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from medloom.flows.corpus import gather
-from medloom.flows.shards import Unit, UnitPlace, open_unit
+from medloom.flows.unit_rows import Unit, UnitPlace, open_unit
 from medloom.quality.blind import Question
 from medloom.schemas.errors import BuildError
 from medloom.synthesis.engines.desk import Asked, identities

@@ -12,7 +12,8 @@ from medloom.flows.accounts import SynthesisFigures, synthesis_figures
 from medloom.flows.figures import DropExample, FunnelStep, SourceFigures
 
 if TYPE_CHECKING:
-    from medloom.flows.build import Build, SourceState
+    from medloom.flows.build import Build
+    from medloom.flows.source_state import SourceState
 
 EXAMPLES_OF_A_DROP = 5
 

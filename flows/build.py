@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +13,14 @@ import msgspec
 
 from medloom.flows.check import Resolved, ResolvedSource, resolve_root
 from medloom.flows.listing import Listing, list_source
-from medloom.flows.patient_key import patient_key
 from medloom.flows.progress import Progress
-from medloom.flows.recipe import CODECS, Recipe, versions
+from medloom.flows.recipe import CODECS, Recipe, keyed, versioned_filters, versioned_tasks, versions, words_digest
+from medloom.flows.source_state import SourceState
 from medloom.flows.store import Store, write_whole
 from medloom.flows.tracing import span
 from medloom.flows.unit import Allowance, UnitReport, Work, run_unit, slot_of
 from medloom.flows.workers import Workers
 from medloom.schemas.errors import BuildError
-from medloom.schemas.identity import digest, pseudonym
 
 if TYPE_CHECKING:
     from medloom.flows.assemble import Placed
@@ -32,38 +29,17 @@ if TYPE_CHECKING:
     from medloom.flows.judge import Drop, FilterSpec
     from medloom.flows.layout import Earlier
     from medloom.flows.lock import SourceLock
-    from medloom.flows.shards import UnitPlace
     from medloom.flows.synthesize import Conversation
-    from medloom.flows.tell import Told, Voice
-    from medloom.schemas.card import SourceCard
-
-
-@dataclass
-class SourceState:
-    """What is known of one source while the build goes on; `reports` and `folders` are in the partitions' order.
-
-    `told` are the units that an engine had a part in, and `first_folders` what they were before.
-    """
-
-    resolved: ResolvedSource
-    root: Path
-    listing: Listing | None = None
-    recipe: Recipe | None = None
-    reports: list[UnitReport] = field(default_factory=list)
-    folders: list[Path] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    first_folders: list[Path] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return self.resolved.card.source
+    from medloom.flows.tell import Voice
+    from medloom.flows.unit_rows import UnitPlace
 
 
 class Build:
     """One build. The stages are `list_one` and `convert_one` for each source, then `decide`, `assemble`, `finish`."""
 
     def __init__(self, resolved: Resolved, store: Store, workers: Workers, progress: Progress, began: float) -> None:
+        from medloom.synthesis.task import PatientTask
+
         self.catalog = resolved.catalog
         self.resolved = resolved
         self.store = store
@@ -71,11 +47,11 @@ class Build:
         self.progress = progress
         self.started = began
         self.seconds: dict[str, float] = {}
-        self.filters: tuple[FilterSpec, ...] = _versioned_filters(resolved)
-        self.tasks = _versioned_tasks(resolved)
-        self.compares_visits = _compares_visits(resolved)
+        self.filters: tuple[FilterSpec, ...] = versioned_filters(resolved)
+        self.tasks = versioned_tasks(resolved)
+        self.compares_visits = any(isinstance(task, PatientTask) for task in resolved.tasks)
         self.words = words_digest()
-        self.earlier = _earlier(resolved)
+        self.earlier = self._earlier()
         self.versions = versions()
         self.sources = {source.card.source: self._state(source) for source in resolved.sources}
         self.decisions: Decisions | None = None
@@ -88,6 +64,14 @@ class Build:
     def _state(self, source: ResolvedSource) -> SourceState:
         root = resolve_root(source.use, source.card, self.resolved.folder, self.store.phantoms)
         return SourceState(source, root)
+
+    def _earlier(self) -> Earlier | None:
+        """The layout of the version that this one follows. Raises CatalogError where the catalog names none."""
+        if (follows := self.catalog.shards.follows) is None:
+            return None
+        from medloom.flows.layout import read_earlier
+
+        return read_earlier(self.resolved.folder / Path(follows).expanduser())
 
     def _voice(self) -> Voice | None:
         """What writers say and hear with; None where templates alone phrase."""
@@ -113,7 +97,7 @@ class Build:
             state.listing = list_source(found, card, samples, self.catalog.unit_samples, use.limit, together)
             self.progress.advance(bar, max(0, state.listing.samples - bar.done))
             state.recipe = self._recipe(state, state.listing, converter.version)
-        self._check_refused(state)
+        state.check_refused()
 
     def convert_one(self, name: str) -> None:
         """Converts and synthesizes every partition of the source that isn't done yet, and judges it."""
@@ -132,7 +116,7 @@ class Build:
         state.reports = [reports[slot] for slot in slots]
         state.folders = [self.store.unit(name, slot) for slot in slots]
         state.drops = [drop for slot in slots for drop in drops[slot]]
-        self._check_refused(state)
+        state.check_refused()
         write_whole(self.store.work / "recipes" / f"{name}.json", msgspec.json.encode(state.recipe))
 
     def synthesize_one(self, name: str) -> None:
@@ -205,7 +189,8 @@ class Build:
                 self.shards.append(placed)
                 self.progress.advance(bar)
             self.shards.sort(key=lambda placed: placed.path)
-            self._assert_sources_unchanged()
+            for state in self.sources.values():
+                state.assert_unchanged()
 
     def finish(self) -> None:
         """Writes what stands beside the shards, and puts the whole corpus in place."""
@@ -235,7 +220,7 @@ class Build:
 
     @property
     def places(self) -> tuple[UnitPlace, ...]:
-        from medloom.flows.shards import UnitPlace
+        from medloom.flows.unit_rows import UnitPlace
 
         return tuple(
             UnitPlace(folder=str(folder), root=str(state.root), key=report.key)
@@ -287,38 +272,6 @@ class Build:
             )
             yield work, self.filters, str(self.resolved.folder.absolute())
 
-    def _check_refused(self, state: SourceState) -> None:
-        assert state.listing is not None
-        refused = sum(not row.part for row in state.listing.refused)
-        lost = sum(count for report in state.reports for reason, count in report.lost.items() if reason != "licence")
-        listed = state.listing.samples + refused
-        share = (refused + lost) / listed if listed else 0.0
-        if listed == 0:
-            raise BuildError(f"{state.name}: nothing found in {state.root}; is it the folder that the card describes?")
-        if share > state.resolved.card.max_refused:
-            reasons = state.listing.refused[:1]
-            first = f"; the first: {reasons[0].reason}: {reasons[0].detail}" if reasons else ""
-            raise BuildError(
-                f"{state.name}: {share:.0%} of {listed} inputs refused, more than the card's "
-                f"max_refused of {state.resolved.card.max_refused:.0%}{first}"
-            )
-
-    def _assert_sources_unchanged(self) -> None:
-        for state in self.sources.values():
-            root = str(state.root)
-            for report in state.reports:
-                for mark in report.marks:
-                    found = os.stat(f"{root}/{mark.file}")  # noqa: PTH116 (a Path costs more than the call)
-                    if (found.st_size, found.st_mtime_ns) != (mark.size, mark.mtime_ns):
-                        self._raise_changed(state, report)
-
-    def _raise_changed(self, state: SourceState, report: UnitReport) -> None:
-        from medloom.flows.unit import unchanged
-
-        assert state.recipe is not None
-        if not unchanged(report.marks, state.recipe):
-            raise BuildError(f"{state.name}: a file changed while it was being built; run again with --resume")
-
     def _forget_units(self) -> None:
         """Removes units that this catalog no longer uses, once the corpus is whole."""
         for name, state in self.sources.items():
@@ -359,56 +312,3 @@ def _run_and_judge(job: tuple[Work, tuple[FilterSpec, ...], str]) -> tuple[UnitR
     if report.briefs:  # judged when it is told
         return report, ()
     return report, judge_unit(Trial(folder=work.folder, filters=filters, base=base)).drops
-
-
-def keyed(card: SourceCard) -> str:
-    """A digest of the patients' key as this source uses it, so that another key is other work; never in the output."""
-    key = patient_key(card)
-    return "" if key is None else pseudonym(card.source, "key", key)
-
-
-def _earlier(resolved: Resolved) -> Earlier | None:
-    """The layout of the version that this one follows. Raises CatalogError where the catalog names none."""
-    if (follows := resolved.catalog.shards.follows) is None:
-        return None
-    from medloom.flows.layout import read_earlier
-
-    return read_earlier(resolved.folder / Path(follows).expanduser())
-
-
-def _versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]], ...]:
-    from medloom.synthesis.registry import load_task
-
-    return tuple(
-        (name, load_task(name, params).version, params) for name, params in resolved.catalog.task_params.items()
-    )
-
-
-def _compares_visits(resolved: Resolved) -> bool:
-    """Whether a task wants the visits of a patient side by side: they are then of one unit."""
-    from medloom.synthesis.registry import load_task
-    from medloom.synthesis.task import PatientTask
-
-    return any(
-        isinstance(load_task(name, params), PatientTask) for name, params in resolved.catalog.task_params.items()
-    )
-
-
-def _versioned_filters(resolved: Resolved) -> tuple[FilterSpec, ...]:
-    from medloom.quality.registry import load_filter
-
-    named = resolved.catalog.filter_params.items()
-    return tuple((name, load_filter(name, params, resolved.folder).fingerprint(), params) for name, params in named)
-
-
-def words_digest() -> str:
-    """Digest of every template, of the vocabulary, and of what is scrubbed: another wording is another corpus."""
-    from importlib.resources import files
-
-    found = []
-    for package in ("medloom.synthesis.templates", "medloom.catalogs.vocab", "medloom.converters.identity"):
-        folder = files(package)
-        found += sorted(
-            (item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".yaml")
-        )
-    return digest("words", found)

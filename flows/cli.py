@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from medloom.flows.cli_groups import cache, new
 from medloom.flows.telemetry import switch_off
 from medloom.schemas.errors import BuildError, CatalogError, MedloomError
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cache, name="cache")
+app.add_typer(new, name="new")
 
 EXIT_FAILED, EXIT_WRONG, EXIT_STOPPED = 1, 2, 130
 
@@ -260,80 +263,6 @@ def diff(
     from medloom.flows.publish.versions import render_diff
 
     print(render_diff(compare(open_edition(before), open_edition(after))))
-
-
-cache = typer.Typer(no_args_is_help=True, help="Look at answers that engines gave, or merge those of several machines.")
-app.add_typer(cache, name="cache")
-AnswerFile = Annotated[Path, typer.Argument(help="A file of answers.", show_default=False)]
-
-
-@cache.command("merge")
-def cache_merge(
-    into: AnswerFile,
-    others: Annotated[list[Path], typer.Argument(help="The files whose answers are added.", show_default=False)],
-) -> None:
-    """Add the answers of other machines to a file: no request that one of them made is made again."""
-    from medloom.flows.answers import merge_answers
-
-    print(merge_answers(into, others))
-
-
-@cache.command("show")
-def cache_show(file: AnswerFile) -> None:
-    """Say how many answers of which model a file holds."""
-    from medloom.flows.answers import show_answers
-
-    print(show_answers(file))
-
-
-new = typer.Typer(no_args_is_help=True, help="Write the beginning of a source card or a plugin.")
-app.add_typer(new, name="new")
-Into = Annotated[Path, typer.Option("--into", help="The folder to write it into.")]
-
-
-@new.command("source")
-def new_source(
-    name: Annotated[str, typer.Argument(help="The source's name.", show_default=False)],
-    converter: Annotated[str, typer.Option(help="The converter that reads its layout.", show_default=False)],
-    into: Into = Path("sources"),
-) -> None:
-    """Write the skeleton of a source card: enough where a converter reads the dataset's layout."""
-    from medloom.flows.kit.new import new_source as write
-
-    path = write(name, converter, into)
-    print(f"{path}: fill it in, then `medloom check {path}`")
-
-
-@new.command("converter")
-def new_converter(
-    name: Annotated[str, typer.Argument(help="The converter's name.", show_default=False)], into: Into = Path()
-) -> None:
-    """Write an installable package with a converter, its card, fixture and test."""
-    _new_plugin("converter", name, into, f"medloom conform {name}")
-
-
-@new.command("task")
-def new_task(
-    name: Annotated[str, typer.Argument(help="The task's name, group.name say.", show_default=False)],
-    into: Into = Path(),
-) -> None:
-    """Write an installable package with a task and its test."""
-    _new_plugin("task", name, into, "pytest")
-
-
-@new.command("filter")
-def new_filter(
-    name: Annotated[str, typer.Argument(help="The filter's name.", show_default=False)], into: Into = Path()
-) -> None:
-    """Write an installable package with a filter and its test."""
-    _new_plugin("filter", name, into, "pytest")
-
-
-def _new_plugin(kind: Literal["converter", "task", "filter"], name: str, into: Path, then: str) -> None:
-    from medloom.flows.kit.new import new_plugin
-
-    folder = new_plugin(kind, name, into)
-    print(f"{folder}: now `pip install -e {folder}`, then `{then}`; its README.md tells what to change")
 
 
 @app.command()

@@ -173,7 +173,7 @@ def _clash(clash: Any) -> SplitClash:
 
 def _configs(build: Build) -> tuple[ConfigFiles, ...]:
     from medloom.flows.features import listed_features
-    from medloom.flows.shards import row_schema
+    from medloom.flows.shard_table import row_schema
 
     found = []
     for config, passed_on in product(CONFIGS, get_args(Redistribute)):

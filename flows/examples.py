@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from medloom.flows.figures import Example
-from medloom.flows.shards import open_unit
+from medloom.flows.unit_rows import open_unit
 from medloom.schemas.record import Record
 from medloom.schemas.view import View
 

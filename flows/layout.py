@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from medloom.flows.shards import Ref, Row
+from medloom.flows.shard_table import Row
+from medloom.flows.unit_rows import Ref
 from medloom.schemas.catalog import Shards
 from medloom.schemas.errors import CatalogError
 

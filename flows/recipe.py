@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from medloom.flows.patient_key import patient_key
 from medloom.schemas import SCHEMA_VERSION
 from medloom.schemas.appearance import APPEARANCE_VERSION
 from medloom.schemas.card import SourceCard
 from medloom.schemas.catalog import IdentitySettings, ImageSettings, SourceUse
-from medloom.schemas.identity import digest
+from medloom.schemas.identity import digest, pseudonym
+
+if TYPE_CHECKING:
+    from medloom.flows.check import Resolved
+    from medloom.flows.judge import FilterSpec
 
 CODECS = (
     "numpy",
@@ -91,3 +96,37 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def folder(self) -> Path:
         return Path(self.root)
+
+
+def keyed(card: SourceCard) -> str:
+    """A digest of the patients' key as this source uses it, so that another key is other work; never in the output."""
+    key = patient_key(card)
+    return "" if key is None else pseudonym(card.source, "key", key)
+
+
+def versioned_tasks(resolved: Resolved) -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    from medloom.synthesis.registry import load_task
+
+    return tuple(
+        (name, load_task(name, params).version, params) for name, params in resolved.catalog.task_params.items()
+    )
+
+
+def versioned_filters(resolved: Resolved) -> tuple[FilterSpec, ...]:
+    from medloom.quality.registry import load_filter
+
+    named = resolved.catalog.filter_params.items()
+    return tuple((name, load_filter(name, params, resolved.folder).fingerprint(), params) for name, params in named)
+
+
+def words_digest() -> str:
+    """Digest of every template, of the vocabulary, and of what is scrubbed: another wording is another corpus."""
+    from importlib.resources import files
+
+    found = []
+    for package in ("medloom.synthesis.templates", "medloom.catalogs.vocab", "medloom.converters.identity"):
+        folder = files(package)
+        found += sorted(
+            (item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".yaml")
+        )
+    return digest("words", found)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from medloom.flows.shards import Unit, UnitPlace, open_unit
 from medloom.flows.tell import Telling, Told, Voice, Wanted, tell_unit
+from medloom.flows.unit_rows import Unit, UnitPlace, open_unit
 from medloom.schemas.errors import BuildError
 from medloom.synthesis.engines.cache import AnswerCache
 from medloom.synthesis.engines.desk import Asked, Desk, identities, in_order, uses

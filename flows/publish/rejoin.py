@@ -25,9 +25,11 @@ from medloom.flows.publish.outgoing import read_lock
 from medloom.flows.publish.problem import PublishError
 from medloom.flows.publish.withhold import terms_of_config
 from medloom.flows.recipe import Recipe, versions
-from medloom.flows.shards import Ref, Row, ShardJob, UnitPlace, row_schema, write_shard
+from medloom.flows.shard_table import Row, row_schema
+from medloom.flows.shards import ShardJob, write_shard
 from medloom.flows.store import Store, sha256_of, whole_folder, write_whole
 from medloom.flows.unit import Work, run_unit, slot_of
+from medloom.flows.unit_rows import Ref, UnitPlace
 
 UNIT_SAMPLES = 256
 
@@ -87,7 +89,7 @@ def _check_sources(corpus: Path, withheld: Iterable[str], given: Mapping[str, st
 def remake(corpus: Path, store: Store, name: str, root: Path, lock: dict[str, Any], say: Any) -> Remade:
     """Makes the source's units again by its recipe. Raises PublishError where this medloom can't."""
     from medloom.converters.registry import load_converter
-    from medloom.flows.build import keyed
+    from medloom.flows.recipe import keyed
 
     if not root.is_dir():
         raise PublishError(f"--source {name}={root}: there is no such folder")
@@ -123,7 +125,7 @@ def _ids(path: Path) -> list[str]:
 
 def _differences(recipe: Recipe, lock: dict[str, Any]) -> list[str]:
     """What of this medloom is another version than the one that built the corpus."""
-    from medloom.flows.build import words_digest
+    from medloom.flows.recipe import words_digest
 
     here = versions()
     told = [

@@ -130,7 +130,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 def _pictures(file: OutgoingFile, views: pl.DataFrame, media: set[str]) -> Iterator[str]:
     """Pictures of a shard that goes out whole that are, or look like, one that stays: by their own bytes and hashes."""
-    from medloom.flows.shards import MEDIUM
+    from medloom.flows.shard_table import MEDIUM
 
     names = set(pq.read_schema(file.local).names) & {"images", *MEDIUM.values()}
     for batch in pq.ParquetFile(file.local).iter_batches(columns=sorted(names), batch_size=64) if names else ():

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from medloom.flows.features import features, listed_features
 from medloom.flows.figures import ConfigFiles, CorpusFigures, Shard
 from medloom.flows.publish.outgoing import OutgoingFile
-from medloom.flows.shards import MEDIUM, row_schema, writer_options
+from medloom.flows.shard_table import MEDIUM, row_schema
+from medloom.flows.shards import writer_options
 from medloom.flows.terms import config_name
 from medloom.schemas.card import Redistribute
 from medloom.schemas.record import CONFIGS, Config

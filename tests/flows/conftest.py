@@ -37,7 +37,7 @@ from medloom.flows.figures import (
     Version,
 )
 from medloom.flows.histogram import histogram
-from medloom.flows.shards import row_schema
+from medloom.flows.shard_table import row_schema
 from medloom.schemas.record import Answer, Fact, Measurement, Option, Place, Record, Turn
 from medloom.schemas.sample import Acquisition, Rle
 from medloom.schemas.view import Derivation, View

@@ -22,9 +22,9 @@ from medloom.flows.check import check, render_problems
 from medloom.flows.corpus import Step, decide
 from medloom.flows.progress import Progress
 from medloom.flows.run import run_build
-from medloom.flows.shards import UnitPlace
 from medloom.flows.synthesize import Conversation
 from medloom.flows.unit_result import write_ipc
+from medloom.flows.unit_rows import UnitPlace
 from medloom.flows.workers import Workers
 from medloom.quality.blind import LETTERS
 from medloom.schemas.arrow import to_batch

@@ -7,7 +7,7 @@ import pytest
 from datasets import Features, Image, List, Nifti, Video
 
 from medloom.flows.features import features, listed_features
-from medloom.flows.shards import row_schema
+from medloom.flows.shard_table import row_schema
 from medloom.schemas.record import CONFIGS, Config
 
 MEDIA = {"images": List(Image()), "volume": Nifti(), "video": Video()}

@@ -12,7 +12,7 @@ import pytest
 
 from medloom.flows.gate import Held, run_gate
 from medloom.flows.naming import RECORD_TYPES
-from medloom.flows.shards import row_schema
+from medloom.flows.shard_table import row_schema
 from medloom.quality.narrow import RECORDS
 from medloom.quality.suite import own_suites, read_suite
 from medloom.schemas.errors import CatalogError

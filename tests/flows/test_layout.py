@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medloom.flows.layout import lay_out
-from medloom.flows.shards import Row
+from medloom.flows.shard_table import Row
 from medloom.schemas.catalog import Shards
 
 IDS = st.sets(st.integers(0, 99), max_size=40)
