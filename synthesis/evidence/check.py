@@ -32,13 +32,14 @@ _META = re.compile(
     re.IGNORECASE,
 )
 _RESIDUE = re.compile(
-    r"\{\{|\}\}|\{%|<\|?[a-z_/]+\|?>|\[/?INST\]|^\s*(?:assistant|user|system)\s*:|\bNone\b|\\n|```", re.I | re.M
+    r"[{}]|<\|?[a-z_/]+\|?>|\[/?INST\]|^\s*(?:assistant|user|system)\s*:|\bNone\b|\\n|```", re.I | re.M
 )
 _ORDER = re.compile(
     r"(?:please )?(?:name|state|identify|describe|count|locate|tell|say|give|choose|select|determine|specify|list|"
     r"explain)\b",
     re.IGNORECASE,
 )
+_LITTLE = frozenset(("a", "an", "the", "there", "is", "are", "was", "were", "any", "of", "seen", "visible", "found"))
 _REPORT = re.compile(r"\b(?:reports?|captions?)\b", re.IGNORECASE)
 
 
@@ -83,6 +84,10 @@ def _form(text: str, wanted: Wanted) -> Iterator[Fault]:
     for number, one in enumerate(said):
         again = next((other for other in said[:number] if near(one, other) >= 0.6 and len(one.split()) > 3), None)
         if again is not None and (_told(one) <= _told(again) or _told(again) <= _told(one)):
+            yield Fault("format", f"says again: {one}")
+            break
+        meant = _told(one) - _LITTLE
+        if len(meant) > 1 and meant in [_told(other) - _LITTLE for other in said[:number]]:
             yield Fault("format", f"says again: {one}")
             break
     round_and_round = looped(text)

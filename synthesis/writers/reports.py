@@ -15,8 +15,10 @@ from medloom.schemas.view import View
 from medloom.synthesis.brief import Brief, Told
 from medloom.synthesis.compose import case_key
 from medloom.synthesis.evidence.check import Wanted, faults
+from medloom.synthesis.evidence.claims import Claim, claims_of
 from medloom.synthesis.evidence.ground import of_text
 from medloom.synthesis.evidence.held import Fault
+from medloom.synthesis.evidence.terms import term_book
 from medloom.synthesis.prompt import Slot
 from medloom.synthesis.scene import Case
 from medloom.synthesis.task import Context, TaskParams
@@ -27,6 +29,15 @@ from medloom.synthesis.writers.prompted import Fields, PromptedWriter, record_of
 
 PARTS = ("lungs", "pleura", "heart", "mediastinum", "vessels", "bones", "devices", "other")
 """The headings of a structured report, in this order."""
+TOGETHER = (frozenset({"lungs", "pleura"}), frozenset({"heart", "mediastinum", "vessels"}))
+"""Headings that radiologists use for each other's findings."""
+PART_OF = {
+    "lung": "lungs", "lung_abnormality": "lungs", "pleura": "pleura", "pleural_abnormality": "pleura",
+    "heart": "heart", "mediastinum": "mediastinum", "mediastinal_abnormality": "mediastinum", "aorta": "vessels",
+    "aorta_abnormality": "vessels", "vascular_abnormality": "vessels", "bone": "bones", "rib": "bones",
+    "vertebral_column": "bones", "bone_abnormality": "bones",
+}  # fmt: skip
+"""The heading of an organ, and of what is said where nothing is wrong with it."""
 ASKS = {
     "rewrite": (
         "Write these notes as a report in full sentences.", "Put these findings into full sentences.",
@@ -109,6 +120,7 @@ class WrittenReport(PromptedWriter):
             named = [part["organ"] for part in fields["sections"]]
             if len(set(named)) < len(named):
                 yield Fault("format", "a heading stands twice")
+            yield from _misplaced(fields["sections"])
         again = source if brief.ask == "rewrite" else None
         yield from faults(said, Wanted(ground=of_text(source), words=(3, _most_words(brief)), unlike=again))
 
@@ -125,6 +137,32 @@ class WrittenReport(PromptedWriter):
 
 
 _OTHER_SECTIONS = re.compile(r"^(?:INDICATION|COMPARISON|TECHNIQUE|HISTORY|EXAM(?:INATION)?)\b[^\n]*\n?", re.MULTILINE)
+
+
+def _misplaced(parts: Sequence[Mapping[str, str]]) -> Iterator[Fault]:
+    """What stands under the heading of another organ."""
+    for part in parts:
+        for claim in claims_of(part["text"]).claims:
+            heading = _heading_of(claim)
+            beside = {heading, *(one for group in TOGETHER if heading in group for one in group)}
+            if heading is not None and part["organ"] not in beside:
+                yield Fault("format", f"{claim.words} belongs under {heading}, not {part['organ']}")
+
+
+def _heading_of(claim: Claim) -> str | None:
+    """The heading that a finding belongs under; None where that is open."""
+    if claim.sort not in ("finding", "normal"):
+        return None
+    book = term_book()
+    for term in sorted(book.above(claim.term), key=lambda one: (one != claim.term, one)):
+        concepts = [book.vocabulary[term]] if term in book.vocabulary else []
+        if any(concept.kind == "device" for concept in concepts):
+            return "devices"
+        organs = [concept.organ for concept in concepts if concept.organ is not None]
+        for organ in (term, *organs):
+            if organ in PART_OF:
+                return PART_OF[organ]
+    return None
 
 
 def _most_words(brief: Brief) -> int:

@@ -9,6 +9,7 @@ from medloom.synthesis.evidence.ground import of_text
 
 GRANULOMATA = "Calcified granulomata are present in the right middle lobe and are unchanged."
 NO_PROCESS = "No acute cardiopulmonary process."
+TWO = "There is no lung nodule. There is cardiomegaly."
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,9 @@ NO_PROCESS = "No acute cardiopulmonary process."
         (GRANULOMATA, "The right middle lobe are unchanged calcified granulomata.", {"format"}),
         (NO_PROCESS, "There is no acute cardiopulmonary process.", set()),
         (NO_PROCESS, "There is no process. There is no acute cardiopulmonary process.", {"polarity", "added"}),
+        (TWO, "Cardiomegaly is seen. No lung nodule is seen.", set()),
+        (TWO, "There is no lung nodule. There is cardiomegaly. No lung nodule", {"format"}),
+        (TWO, "There is no lung nodule. There is cardiomegaly.},{", {"format"}),
     ],
 )
 def test_a_rewritten_report_says_the_same(notes: str, said: str, kinds: set[str]) -> None:

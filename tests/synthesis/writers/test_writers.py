@@ -265,6 +265,29 @@ def test_a_structured_report_has_its_headings_in_order(make_case: Callable, cont
     assert not talk(writer, brief, [{"sections": parts[:1]}] * 2)[0].records
 
 
+@pytest.mark.parametrize(
+    ("heading", "said", "where"),
+    [
+        ("lungs", "No pleural effusion.", None),
+        ("vessels", "The heart is normal in size.", None),
+        ("other", "Feeding tube in place.", None),
+        ("lungs", "The heart is normal in size.", "heart"),
+        ("heart", "Old rib fracture.", "bones"),
+        ("bones", "A pacemaker is in place.", "devices"),
+        ("other", "Both lungs are clear.", "lungs"),
+    ],
+)
+def test_a_finding_stands_under_its_own_organ(
+    make_case: Callable, context: Context, talk: Callable, heading: str, said: str, where: str | None
+) -> None:
+    writer = load_task("write.report", {"forms": ["structured"], "min_words": 3})
+    (brief,) = writer.briefs_of_case(make_case(findings=said), context)  # type: ignore[attr-defined]
+    answer = {"sections": [{"organ": heading, "text": said}]}
+    written, past = talk(writer, brief, [answer] * (1 if where is None else 2))
+    assert bool(written.records) == (where is None)
+    assert where is None or f"belongs under {where}, not {heading}" in past[1].request.messages[-1].text
+
+
 def test_blanks_and_very_long_reports_are_not_asked(make_case: Callable, context: Context) -> None:
     writer = load_task("write.report", {"max_words": 20})
     assert not list(writer.briefs_of_case(make_case(findings="Small XXXX effusion on the left side here."), context))  # type: ignore[attr-defined]
