@@ -83,7 +83,7 @@ class Dialogue(RewordedWriter):
 
     def made(self, brief: Brief, done: Mapping[str, Fields], worded: str) -> Iterator[Record]:
         turns = [(turn["question"], turn["answer"]) for turn in done["dialogue"]["turns"]]
-        yield record_of(self, brief, turns, worded, form="open")
+        yield record_of(self, brief, turns, worded, form="none")
 
 
 def _turns(brief: Brief) -> list[Brief]:

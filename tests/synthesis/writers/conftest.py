@@ -6,9 +6,14 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import polars as pl
 import pytest
 
+from medloom.flows.judge import judged
+from medloom.quality.registry import load_filter
+from medloom.schemas.arrow import to_batch
 from medloom.schemas.card import SourceCard
+from medloom.schemas.record import Record
 from medloom.schemas.sample import Sample, Text
 from medloom.synthesis.brief import Brief
 from medloom.synthesis.engines.request import Answer
@@ -21,7 +26,8 @@ Reply = dict[str, Any] | str | Answer
 
 
 def _talk(writer: Writer, brief: Brief, replies: Sequence[Reply]) -> tuple[Written, list[Exchange]]:
-    """What is written of a brief where the engine answers so, in turn; a stage goes through it in this very way."""
+    """What is written of a brief where the engine answers so, in turn; a stage goes through it in this very way, and no
+    filter that every catalog has may drop what is written."""
     past: list[Exchange] = []
     waiting = list(replies)
     while asked := writer.requests(brief, load_prompts(), past):
@@ -32,7 +38,16 @@ def _talk(writer: Writer, brief: Brief, replies: Sequence[Reply]) -> tuple[Writt
             past.append(Exchange(request, reply if isinstance(reply, Answer) else Answer(key="k", text=text)))
         assert len(past) <= ROUNDS
     assert not waiting, f"more answers than were asked for: {writer.written(brief, past)}"
-    return writer.written(brief, past), past
+    written = writer.written(brief, past)
+    assert not _dropped(written.records)
+    return written, past
+
+
+def _dropped(records: Sequence[Record]) -> list[tuple[str, ...]]:
+    told = pl.DataFrame(pl.from_arrow(to_batch(Record, records)))
+    views = pl.DataFrame({"id": sorted({view for record in records for view in record.views})}, {"id": pl.String})
+    filters = [load_filter(name, {}) for name in ("structure", "text", "prompt_answer")]
+    return [row for one in filters for row in judged(one, told, views).drops.iter_rows()]
 
 
 @pytest.fixture(scope="session")
