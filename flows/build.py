@@ -167,11 +167,13 @@ class Build:
         """Runs the corpus-scope filters and the split, and asserts that no patient or picture is in two splits."""
         from medloom.flows.blind import answerer_of
         from medloom.flows.corpus import decide
+        from medloom.flows.heap import give_back
 
         with self._timed("filter and split"), self.progress.bar("corpus: filter and split", "records") as bar:
             drops = [drop for state in self.sources.values() for drop in state.drops]
             self.decisions = decide(self.folders, drops, self.filters, self.catalog.split, answerer_of(self))
             self.progress.advance(bar, len(self.decisions.records))
+        give_back()
         if self.decisions.kept.is_empty():
             raise BuildError(
                 "no record is left: every source gave none, or the filters dropped all; see `medloom plan`"

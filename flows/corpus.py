@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,13 +68,21 @@ class Decisions:
         return tuple(step.name for step in self.steps if step.score_of)
 
 
-def gather(folders: Sequence[Path], file: str, columns: Iterable[str]) -> pl.DataFrame:
-    """The named columns of every unit's `file`, with `unit` (its number) and `row` (within the unit)."""
+def gather(
+    folders: Sequence[Path],
+    file: str,
+    columns: Iterable[str],
+    narrow: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+) -> pl.DataFrame:
+    """The named columns of every unit's `file`, with `unit` (its number) and `row` (within the unit).
+
+    `narrow` leaves of each unit only what is needed, so that the rest is never in memory for all of them at once.
+    """
     wanted = set(columns)
-    frames = [
-        _read(folder, file, wanted).with_row_index("row").with_columns(unit=pl.lit(number, pl.UInt32))
-        for number, folder in enumerate(folders)
-    ]
+    frames = []
+    for number, folder in enumerate(folders):
+        frame = _read(folder, file, wanted).with_row_index("row").with_columns(unit=pl.lit(number, pl.UInt32))
+        frames.append(frame if narrow is None else narrow(frame))
     return pl.concat(frames) if frames else pl.DataFrame()
 
 

@@ -21,29 +21,37 @@ if TYPE_CHECKING:
 def told_columns(build: Build, kept: pl.DataFrame) -> pl.DataFrame:
     """Columns of the kept records that only figures need, reduced to numbers and words at once."""
     columns = ("id", "form", "polarity", "concepts", "options", "turns", "places")
-    frame = gather(build.folders, "records.arrow", columns).join(kept.select("id"), on="id", how="semi")
+    frame = gather(build.folders, "records.arrow", columns, _told)
+    return frame.join(kept.select("id"), on="id", how="semi").sort("id")
+
+
+def _told(frame: pl.DataFrame) -> pl.DataFrame:
+    key, correct, turns = pl.element().struct.field("key"), pl.element().struct.field("correct"), pl.col("turns").list
+    asked = turns.first().struct.field("text").str.replace_all("<(image|volume|video)>", "").str.strip_chars()
+    boxed = pl.col("places").list.eval(pl.element().struct.field("box").is_not_null().sum()).list.first()
     return frame.select(
         "id",
         "form",
         "polarity",
         "concepts",
-        pl.col("options").list.len().alias("offered"),
-        pl.col("options").list.eval(pl.element().struct.field("key").filter(pl.element().struct.field("correct")))
-        .alias("right"),
-        pl.col("turns").list.first().struct.field("text").str.replace_all("<(image|volume|video)>", "")
-        .str.strip_chars().str.len_chars().alias("prompt_chars"),
-        pl.col("turns").list.last().struct.field("text").str.count_matches(r"\S+").alias("answer_words"),
-        pl.col("places").list.eval(pl.element().struct.field("box").is_not_null().sum()).list.first().fill_null(0)
-        .alias("boxes"),
-    ).sort("id")  # fmt: skip
+        offered=pl.col("options").list.len(),
+        right=pl.col("options").list.eval(key.filter(correct)),
+        prompt_chars=asked.str.len_chars(),
+        answer_words=turns.last().struct.field("text").str.count_matches(r"\S+"),
+        boxes=boxed.fill_null(0),
+    )
 
 
 def shown_views(build: Build, kept: pl.DataFrame) -> pl.DataFrame:
     """Views that a kept record shows, with their split, one row per view."""
     fate = kept.select(pl.col("views").alias("id"), "split", "licence").explode("id").unique("id").sort("id")
     columns = ("id", "source", "sample", "sha256", "width", "height", "bytes", "acquisition")
-    frame = gather(build.folders, "views.arrow", columns).join(fate, on="id", how="inner")
-    return frame.with_columns(modality=pl.col("acquisition").struct.field("modality")).drop("acquisition").sort("id")
+    frame = gather(build.folders, "views.arrow", columns, _modality_alone)
+    return frame.join(fate, on="id", how="inner").sort("id")
+
+
+def _modality_alone(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(modality=pl.col("acquisition").struct.field("modality")).drop("acquisition")
 
 
 def patients(frame: pl.DataFrame) -> int:

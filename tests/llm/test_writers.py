@@ -20,7 +20,7 @@ from medloom.synthesis.prompt import load_prompts
 
 from .conftest import MODELS, REPO
 
-pytestmark = [pytest.mark.llm, pytest.mark.slow]
+pytestmark = pytest.mark.llm
 LIMITS = {"phantom_xray": 2, "phantom_ct": 1, "phantom_skin": 1, "phantom_clips": 1, "phantom_queries": 3}
 OURS = {"rejected", "prompt_too_long", "nothing_asked", "engine_failed", "engine_refused", "too_long"}
 """Reasons that would be the fault of what we ask."""
@@ -53,10 +53,32 @@ def told(folder: Path) -> tuple[list[Told], list[Brief]]:
     return units, [brief for file in files for brief in read_briefs(Path(str(file.parent).removesuffix(".told")))]
 
 
+def shards(folder: Path) -> dict[str, bytes]:
+    files = sorted((folder / "out/data").rglob("*.parquet"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def lineage(folder: Path) -> list[dict[str, Any]]:
     return [row for row in pq.read_table(folder / "out/lineage.parquet").to_pylist() if row["prompt"]]
 
 
+def test_a_small_model_words_a_corpus_and_is_paid_once(served: Callable[[str], str], tmp_path: Path) -> None:
+    catalog = page()
+    catalog["sources"] = [one for one in catalog["sources"] if one["use"] == "phantom_xray"]
+    catalog["tasks"] = ["caption", {"write.gemex": {"per_picture": 3}}]
+    catalog["synthesis"] = engine(served("smollm2-135m"), "smollm2-135m") | {"sampling": {"temperature": 0}}
+    catalog["gate"] = {"run": False}
+    built(tmp_path, catalog)
+    ((unit,), briefs) = told(tmp_path)
+    assert unit.usage.requests >= len(briefs) == unit.briefs > 0 and unit.usage.generated_tokens > 0
+    assert 0 < unit.written == len(lineage(tmp_path))
+    before = shards(tmp_path)
+    catalog["synthesis"]["base_url"] = "http://127.0.0.1:9/v1"  # nobody is there
+    built(tmp_path, catalog, fresh=True)
+    assert shards(tmp_path) == before != {}
+
+
+@pytest.mark.slow
 def test_every_writer_asks_and_accounts_for_what_came_back(served: Callable[[str], str], tmp_path: Path) -> None:
     catalog = page()
     catalog["synthesis"] = engine(served("smollm2-135m"), "smollm2-135m") | {"sampling": {"temperature": 0}}
@@ -92,6 +114,7 @@ sampling: {temperature: 0.0, top_p: 1.0, max_tokens: MOST}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "sees"), [("tiny-vision", True), ("smollm2-135m", False)])
 def test_a_second_model_rates_what_has_passed(
     served: Callable[[str], str], tmp_path: Path, model: str, sees: bool
