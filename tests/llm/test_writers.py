@@ -21,7 +21,7 @@ from medloom.synthesis.prompt import load_prompts
 from .conftest import MODELS, REPO
 
 pytestmark = pytest.mark.llm
-LIMITS = {"phantom_xray": 2, "phantom_ct": 1, "phantom_skin": 1, "phantom_clips": 1, "phantom_queries": 3}
+LIMITS = {"phantom_xray": 2, "phantom_ct": 1, "phantom_skin": 9, "phantom_clips": 1, "phantom_queries": 3}
 OURS = {"rejected", "prompt_too_long", "nothing_asked", "engine_failed", "engine_refused", "too_long"}
 """Reasons that would be the fault of what we ask."""
 
@@ -30,6 +30,8 @@ def page() -> dict[str, Any]:
     """The catalog of all writers, without the sets that have to be fetched."""
     found: dict[str, Any] = YAML(typ="safe").load((REPO / "catalogs/all_writers.yaml").read_text("utf-8"))
     found["sources"] = [one | {"limit": LIMITS[one["use"]]} for one in found["sources"] if one["use"] in LIMITS]
+    found["tasks"] = [{"write.translate": {"languages": ["zh"]}} if one == "write.translate" else one
+                      for one in found["tasks"]]  # fmt: skip
     return found
 
 
@@ -98,7 +100,7 @@ JUDGE = """\
 id: judge
 version: 7
 slots: [question, answer]
-pictures: false
+pictures: SEES
 system: You rate questions and answers. Give four whole numbers from 1 to 5 as JSON.
 user: "Question: {{ question }}\\nAnswer: {{ answer }}"
 answer:
@@ -124,15 +126,14 @@ def test_a_second_model_rates_what_has_passed(
     catalog["tasks"] = ["caption", {"write.gemex": {"per_picture": 3}}, {"write.paraphrase": {"per_picture": 3}}]
     use = engine(served("smollm2-135m"), "smollm2-135m") | {"sampling": {"temperature": 0}}
     use["judge"] = engine(served(model), model)
-    if sees:  # its tokens are single letters
-        use["judge"]["sampling"] = {"max_tokens": 200}
     catalog["synthesis"], catalog["gate"] = use, {"run": False}
     least = {"relevance": 4, "visual_dependence": 4, "image_correspondence": 4, "formatting": 4}
     catalog["filters"] = [{"ratings": least | {"unrated": "drop"}}]
-    if not sees:
-        use["prompts"] = ["prompts"]
-        (tmp_path / "prompts").mkdir()
-        (tmp_path / "prompts" / "judge.yaml").write_text(JUDGE.replace("MOST", "60"))
+    use["prompts"] = ["prompts"]
+    (tmp_path / "prompts").mkdir()
+    judge = JUDGE.replace("SEES", str(sees).lower())
+    # the tokens of the vision model are single letters
+    (tmp_path / "prompts" / "judge.yaml").write_text(judge.replace("MOST", "200" if sees else "60"))
     built(tmp_path, catalog)
     rows = lineage(tmp_path)
     assert rows
@@ -145,7 +146,7 @@ def test_a_second_model_rates_what_has_passed(
         assert (row["filter"] is None) == kept, row
     # a rating that is cut off can't be read: it is counted, and its record falls to the filter that wants one
     if not sees:
-        (tmp_path / "prompts" / "judge.yaml").write_text(JUDGE.replace("MOST", "4").replace("version: 7", "version: 8"))
+        (tmp_path / "prompts" / "judge.yaml").write_text(judge.replace("MOST", "4").replace("version: 7", "version: 8"))
         built(tmp_path, catalog, resume=True)
         units, _ = told(tmp_path)
         unrated = sum(n for unit in units for _, reason, n in unit.lost if reason == "unrated")
