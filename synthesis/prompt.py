@@ -100,7 +100,8 @@ class Prompt:
         yield "system", self.page.system.strip()
         for shot in self.page.shots:
             yield "user", self.render(shot.slots)
-            yield "assistant", json.dumps(shot.answer, ensure_ascii=False)
+            # Compact, as servers write that are held to a schema: a small model that may not set blanks stumbles.
+            yield "assistant", json.dumps(shot.answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:

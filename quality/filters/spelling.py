@@ -13,6 +13,7 @@ from pydantic import Field
 from medloom.quality.filter import Filter, FilterParams, Look
 from medloom.quality.said import COLUMNS, drop_said, texts_of
 from medloom.quality.verdicts import first_of
+from medloom.synthesis.evidence.words import english_words, vocabulary_words
 
 _WORD = re.compile(r"[a-z]+")
 _VARIANTS = (("ae", "e"), ("oe", "e"), ("our", "or"), ("ise", "ize"), ("isa", "iza"), ("tre", "ter"), ("ll", "l"))
@@ -64,7 +65,7 @@ def _english() -> pl.Expr:
 def meant_by(word: str) -> str | None:
     """The term that a word nearly is; None where it is right, or nothing like a term."""
     terms, near = _terms()
-    if word in terms or word in _english_words():
+    if word in terms or word in english_words():
         return None
     for other in sorted({term for cut in _cuts(word) for term in near.get(cut, ())}):
         if _one_off(word, other) and _plain(word) != _plain(other):
@@ -75,27 +76,13 @@ def meant_by(word: str) -> str | None:
 @cache
 def _terms() -> tuple[frozenset[str], dict[str, frozenset[str]]]:
     """Words of the vocabulary, and by each form with at most one letter cut out those that have it."""
-    from medloom.synthesis.vocabulary import load_vocabulary
-
-    said = " ".join(
-        " ".join((one.name, one.plural, *one.synonyms, *one.attributes, one.definition or ""))
-        for one in load_vocabulary()
-    )
-    words = set(_WORD.findall(said.lower()))
-    words |= {f"{word}s" for word in words} | {f"{word}es" for word in words}
+    words = vocabulary_words()
     near: dict[str, set[str]] = {}
     for word in words:
         if len(word) >= SHORTEST:
             for cut in _cuts(word):
                 near.setdefault(cut, set()).add(word)
-    return frozenset(words), {cut: frozenset(found) for cut, found in near.items()}
-
-
-@cache
-def _english_words() -> frozenset[str]:
-    from spellchecker import SpellChecker
-
-    return frozenset(SpellChecker(language="en", distance=1).word_frequency.words())
+    return words, {cut: frozenset(found) for cut, found in near.items()}
 
 
 def _cuts(word: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from medloom.synthesis.evidence.held import Fault, held
 from medloom.synthesis.evidence.language import speaks
 from medloom.synthesis.evidence.plain import plain
 from medloom.synthesis.evidence.terms import term_book
+from medloom.synthesis.evidence.words import coined
 
 _REVEALS = re.compile(REVEALS_SOURCE)
 _SAYS_LABEL = re.compile(SAYS_LABEL)
@@ -115,6 +116,8 @@ def _told(text: str) -> set[str]:
 def _stated(text: str, wanted: Wanted) -> Iterator[Fault]:
     said = claims_of(text)
     yield from held(said, wanted.ground, wanted.boxes, numerous=bool(wanted.must))
+    if wanted.ground.whole:
+        yield from (Fault("added", word) for word in coined(text, wanted.ground.words))
     for start, end in sentences(text):
         mixed = part_called_finding(text[start:end])
         if mixed is not None:

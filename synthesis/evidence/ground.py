@@ -12,6 +12,7 @@ from medloom.synthesis.brief import Brief
 from medloom.synthesis.evidence.claims import Claim, claims_of
 from medloom.synthesis.evidence.quantities import Quantity, codes
 from medloom.synthesis.evidence.terms import term_book
+from medloom.synthesis.evidence.words import words_in
 
 TAKEN: dict[str, dict[str, str]] = {
     "modality": {
@@ -56,7 +57,8 @@ class Ground(NamedTuple):
 
     `taken` are how the picture was taken, as (kind, name) of `TAKEN`; `spots` the words for the places of a term's
     instances, one set each; `boxes` half-open xyxy in stored pixels; `unsided` that left and right are the picture's;
-    `parts` are terms of the body that may be named; `numbers` may be written without a unit.
+    `parts` are terms of the body that may be named; `numbers` may be written without a unit; `words` are those of the
+    text, where one is said again.
     """
 
     claims: tuple[Claim, ...] = ()
@@ -69,6 +71,7 @@ class Ground(NamedTuple):
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     unsided: bool = False
     parts: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
@@ -89,6 +92,7 @@ def of_text(*texts: str, whole: bool = True, also: Iterable[tuple[str, str]] = (
         codes=frozenset().union(*(one.codes for one in read)),
         taken=taken(said) | frozenset(also),
         spots=tuple(("", spot.words) for one in read for spot in one.spots),
+        words=words_in(" ".join(texts)),
     )
 
 

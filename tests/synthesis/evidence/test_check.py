@@ -9,6 +9,7 @@ from medloom.synthesis.evidence.ground import of_text
 
 GRANULOMATA = "Calcified granulomata are present in the right middle lobe and are unchanged."
 NO_PROCESS = "No acute cardiopulmonary process."
+FUSION = "Previous cervical fusion. Lungs are clear."
 TWO = "There is no lung nodule. There is cardiomegaly."
 
 
@@ -22,6 +23,9 @@ TWO = "There is no lung nodule. There is cardiomegaly."
         (GRANULOMATA, "The right middle lobe are unchanged calcified granulomata.", {"format"}),
         (NO_PROCESS, "There is no acute cardiopulmonary process.", set()),
         (NO_PROCESS, "There is no process. There is no acute cardiopulmonary process.", {"polarity", "added"}),
+        (NO_PROCESS, "No acute cardiopulmonary process. No radiopaemiology.", {"added"}),
+        (FUSION, "The previous cervical fusion is seen. The lungs are clear.", set()),
+        (FUSION, "The previous cervical fusion has been a success. The lungs are clear.", {"added"}),
         (TWO, "Cardiomegaly is seen. No lung nodule is seen.", set()),
         (TWO, "There is no lung nodule. There is cardiomegaly. No lung nodule", {"format"}),
         (TWO, "There is no lung nodule. There is cardiomegaly.},{", {"format"}),
