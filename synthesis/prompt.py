@@ -100,8 +100,8 @@ class Prompt:
         yield "system", self.page.system.strip()
         for shot in self.page.shots:
             yield "user", self.render(shot.slots)
-            # Compact, as servers write that are held to a schema: a small model that may not set blanks stumbles.
-            yield "assistant", json.dumps(shot.answer, ensure_ascii=False, separators=(",", ":"))
+            # With blanks: without them SmolLM2-135M lost 20 of 145 briefs instead of 4, but kept 7 of 142 reports, not 3.
+            yield "assistant", json.dumps(shot.answer, ensure_ascii=False)
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:
