@@ -100,7 +100,7 @@ class Prompt:
         yield "system", self.page.system.strip()
         for shot in self.page.shots:
             yield "user", self.render(shot.slots)
-            # With blanks: without them SmolLM2-135M lost 20 of 145 briefs instead of 4, but kept 7 of 142 reports, not 3.
+            # With blanks: without them SmolLM2-135M lost 20 of 145 briefs, not 4, but kept 7 of 142 reports, not 3.
             yield "assistant", json.dumps(shot.answer, ensure_ascii=False)
 
 
