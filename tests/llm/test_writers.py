@@ -30,8 +30,9 @@ def page() -> dict[str, Any]:
     """The catalog of all writers, without the sets that have to be fetched."""
     found: dict[str, Any] = YAML(typ="safe").load((REPO / "catalogs/all_writers.yaml").read_text("utf-8"))
     found["sources"] = [one | {"limit": LIMITS[one["use"]]} for one in found["sources"] if one["use"] in LIMITS]
-    found["tasks"] = [{"write.translate": {"languages": ["zh"]}} if one == "write.translate" else one
-                      for one in found["tasks"]]  # fmt: skip
+    given = {"write.translate": {"languages": ["zh"]}, "write.gemex": {"per_picture": 4}}
+    named = {one if isinstance(one, str) else next(iter(one)): one for one in found["tasks"]}
+    found["tasks"] = [{name: given[name]} if name in given else one for name, one in named.items()]
     return found
 
 
