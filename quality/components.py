@@ -44,3 +44,27 @@ def linked(count: int, blocks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> N
             smallest = components(count, np.concatenate((*left, smallest)), np.concatenate((*right, np.arange(count))))
             left, right, held = [], [], 0
     return components(count, np.concatenate((*left, smallest)), np.concatenate((*right, np.arange(count))))
+
+
+class Joined:
+    """Which nodes hang together so far, while edges come one by one."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, int] = {}
+
+    def together(self, one: int, other: int) -> bool:
+        """Whether edges lead from one to the other."""
+        return self._top(one) == self._top(other)
+
+    def join(self, one: int, other: int) -> None:
+        """Takes an edge."""
+        low, high = sorted((self._top(one), self._top(other)))
+        if low != high:
+            self._above[high] = low
+
+    def _top(self, node: int) -> int:
+        above = self._above
+        while (up := above.get(node, node)) != node:
+            above[node] = above.get(up, up)
+            node = above[node]
+        return node

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from medloom.quality.components import components
+from medloom.quality.components import Joined, components
 from medloom.quality.duplicates import MEAN_GAP, MIN_ONES, MIN_SPREAD, near_pairs, picture_pairs
 from medloom.quality.hash_variants import CROPS, WHOLE, Variants, Window, packed, ranks, unpacked, variants
 from medloom.quality.near_search import BITS, Pairs
@@ -40,17 +40,22 @@ ThumbsOf = Callable[[Sequence[str]], Sequence[bytes]]
 
 
 def copies(
-    pictures: pl.DataFrame, distance: int = DISTANCE, mean_gap: float = MEAN_GAP, thumbs_of: ThumbsOf | None = None
+    pictures: pl.DataFrame,
+    distance: int = DISTANCE,
+    mean_gap: float = MEAN_GAP,
+    thumbs_of: ThumbsOf | None = None,
+    chained: bool = False,
 ) -> Pairs:
     """Pairs of rows (i < j) that show the same picture and have different owners, sorted.
 
     `pictures` has `owner`, `phash`, `mean`, `std`, `width`, `height`, one row for each distinct picture, and `thumb`,
     or else `id` and `variants` (as of `variants_of`) where `thumbs_of` gives the few thumbs that have to be looked at.
-    Where one of two has no thumb, hash and statistics decide (`picture_pairs`, within half of `distance`).
+    Where one of two has no thumb, hash and statistics decide (`picture_pairs`, within half of `distance`). With
+    `chained` only as many pairs are looked for as chain together what all of them would.
     """
     known = variants_of(pictures["thumb"]) if thumbs_of is None else pictures["variants"]
     names = pictures["thumb" if thumbs_of is None else "id"]
-    first, second = _alike_pairs(known, pictures["owner"], distance, thumbs_of or list, names)
+    first, second = _alike_pairs(known, pictures["owner"], distance, thumbs_of or list, names, chained)
     bare = known.is_null().to_numpy()
     if bare.any():
         owners = pictures["owner"].rank("dense").to_numpy()
@@ -65,7 +70,7 @@ def clusters(pictures: pl.DataFrame, distance: int = DISTANCE, thumbs_of: Thumbs
     """The smallest `sha256` of each picture's cluster, over chains of `copies`; `pictures` as there, `owner` being what
     stays together anyhow."""
     distinct = pictures.unique("sha256", maintain_order=False).sort("sha256")
-    smallest = components(len(distinct), *copies(distinct, distance, thumbs_of=thumbs_of))
+    smallest = components(len(distinct), *copies(distinct, distance, thumbs_of=thumbs_of, chained=True))
     named = distinct.select("sha256", cluster=distinct["sha256"].gather(smallest))
     return pictures.select("sha256").join(named, on="sha256", how="left", maintain_order="left")["cluster"]
 
@@ -78,10 +83,12 @@ def alike_pairs(thumb: pl.Series, owner: pl.Series, distance: int = DISTANCE) ->
     number of bits that hashes may differ in before a pair is looked at; of those taken from a crop two fewer, of those
     within margins two more.
     """
-    return _alike_pairs(variants_of(thumb), owner, distance, list, thumb)
+    return _alike_pairs(variants_of(thumb), owner, distance, list, thumb, False)
 
 
-def _alike_pairs(known: pl.Series, owner: pl.Series, distance: int, thumbs_of: Any, names: pl.Series) -> Pairs:
+def _alike_pairs(
+    known: pl.Series, owner: pl.Series, distance: int, thumbs_of: Any, names: pl.Series, chained: bool
+) -> Pairs:
     rows = known.bin.size().gt(0).fill_null(False).arg_true().to_numpy().astype(np.int64)
     if len(rows) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -93,12 +100,18 @@ def _alike_pairs(known: pl.Series, owner: pl.Series, distance: int, thumbs_of: A
             if owners[i] != owners[j]:
                 found.setdefault((i, j), window)
     kept: list[tuple[int, int]] = []
+    joined = Joined()
     pairs = sorted(found)
     for start in range(0, len(pairs), PAIRS):
         some = pairs[start : start + PAIRS]
         shown = sorted({end for pair in some for end in pair})
         thumbs = dict(zip(shown, _grey(thumbs_of(names.gather(rows[shown]).to_list())), strict=True))
-        kept += [pair for pair in some if _copies(thumbs[pair[0]], thumbs[pair[1]], found[pair])]
+        for one, other in some:
+            if chained and joined.together(one, other):
+                continue  # of many that look the same each is laid over few, not over all
+            if _copies(thumbs[one], thumbs[other], found[one, other]):
+                kept.append((one, other))
+                joined.join(one, other)
     ends = np.array([sorted((rows[i], rows[j])) for i, j in kept], np.int64).reshape(-1, 2)
     ends = np.unique(ends, axis=0)
     return ends[:, 0], ends[:, 1]

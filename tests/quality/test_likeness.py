@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from medloom.converters.pixels.phash import phash
 from medloom.converters.pixels.raster import decode, reduce_grey
 from medloom.converters.pixels.thumbnail import thumbnail
+from medloom.quality.components import components
 from medloom.quality.hash_variants import ranks, variants
-from medloom.quality.likeness import alike_pairs
+from medloom.quality.likeness import alike_pairs, clusters, copies
 from medloom.quality.thumbs import borders
 from tests.quality.planted import DISTORTIONS, distorted
 
@@ -44,6 +45,20 @@ def test_real_pictures_are_found_again_after_a_distortion(films, how):
     wanted = {(number, number + len(films)) for number in range(len(films))}
     assert len(wanted & found) >= len(wanted) - 1, sorted(wanted - found)
     assert len(found - wanted) <= 1, sorted(found - wanted)
+
+
+def test_fewer_pairs_chain_the_same_together(films):
+    many = [distorted(film, how, np.random.default_rng(7)) for film in films[::12] for how in DISTORTIONS]
+    thumbs = [_thumb(picture) for picture in (*films, *many)]
+    grey = [np.frombuffer(thumb, np.uint8) for thumb in thumbs]
+    pictures = pl.DataFrame(
+        {"thumb": thumbs, "phash": [f"{phash(one.reshape(64, 64)):016x}" for one in grey], "width": 64, "height": 64,
+         "mean": [float(one.mean()) for one in grey], "std": [float(one.std()) for one in grey]}
+    ).with_row_index("owner").with_columns(sha256=pl.format("{}", pl.col("owner") + 100))  # fmt: skip
+    every, few = copies(pictures), copies(pictures, chained=True)
+    assert len(few[0]) < len(every[0])
+    assert components(len(pictures), *few).tolist() == components(len(pictures), *every).tolist()
+    assert clusters(pictures).n_unique() < len(pictures)
 
 
 def test_what_belongs_to_one_owner_is_not_compared(films):
