@@ -144,6 +144,7 @@ def main() -> None:
             figures[kind] = compared(contest(commands, rounds, out), counts[kind], few)
         if not asked.only:
             many, tiny = (inputs.make(asked.data, "jpeg", number) for number in (pictures, 400))
+            measured.warm(many)  # the other workloads may have driven it out of memory
             on_ray = fresh(ours("jpeg", many, out, 1), out, False)
             figures["orchestration"] = orchestration(figures["jpeg"]["runs"], on_ray)
             least = [sys.executable, str(HERE / "startup.py")]
