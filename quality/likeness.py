@@ -243,8 +243,8 @@ def _correlation(lefts: tuple[Grey, ...], rights: tuple[Grey, ...], place: Grey,
     for left, right in zip(lefts, rights, strict=True):
         x, y = _detail(cv2.warpAffine(left, place, size, flags=how), soft)[inside], right[inside]
         x, y = x - x.mean(), y - y.mean()
-        power = float(np.sqrt(np.dot(x, x) * np.dot(y, y)))
-        found.append(float(np.dot(x, y)) / power if power > 1e-6 else -1.0)
+        power = float(np.sqrt((x * x).sum() * (y * y).sum()))  # BLAS would add in an order of the processor's own
+        found.append(float((x * y).sum()) / power if power > 1e-6 else -1.0)
     return max(found)
 
 
