@@ -16,6 +16,7 @@ from medloom.schemas.errors import BuildError
 if TYPE_CHECKING:
     from medloom.flows.judge import Drop
     from medloom.flows.tell import Told
+    from medloom.synthesis.origin import FileMark
 
 
 @dataclass
@@ -60,9 +61,11 @@ class SourceState:
         """Raises BuildError where a file that was read is no longer what it was."""
         assert self.recipe is not None
         root = str(self.root)
+
+        def touched(mark: FileMark) -> bool:
+            found = os.stat(f"{root}/{mark.file}")  # noqa: PTH116 (a Path costs more than the call)
+            return (found.st_size, found.st_mtime_ns) != (mark.size, mark.mtime_ns)
+
         for report in self.reports:
-            for mark in report.marks:
-                found = os.stat(f"{root}/{mark.file}")  # noqa: PTH116 (a Path costs more than the call)
-                touched = (found.st_size, found.st_mtime_ns) != (mark.size, mark.mtime_ns)
-                if touched and not unchanged(report.marks, self.recipe):
-                    raise BuildError(f"{self.name}: a file changed while it was being built; run again with --resume")
+            if any(map(touched, report.marks)) and not unchanged(report.marks, self.recipe):
+                raise BuildError(f"{self.name}: a file changed while it was being built; run again with --resume")

@@ -28,7 +28,7 @@ def vocabulary_words() -> frozenset[str]:
         " ".join((one.name, one.plural, *one.synonyms, *one.attributes, one.definition or ""))
         for one in load_vocabulary()
     )
-    words = set(_WORD.findall(said.lower()))
+    words = words_in(said)
     return frozenset(words | {f"{word}s" for word in words} | {f"{word}es" for word in words})
 
 
