@@ -16,13 +16,13 @@ import polars as pl
 
 from medloom.flows.corpus import Decisions
 from medloom.flows.features import features
-from medloom.flows.layout import Earlier, lay_out
+from medloom.flows.layout import Earlier, lay_out, rows_of
 from medloom.flows.light_import import arrow_alone
-from medloom.flows.shard_table import Row, row_schema
+from medloom.flows.shard_table import row_schema
 from medloom.flows.shards import Shard, ShardJob, write_shard
 from medloom.flows.store import Store
 from medloom.flows.terms import config_name, terms_of
-from medloom.flows.unit_rows import Ref, UnitPlace
+from medloom.flows.unit_rows import UnitPlace
 from medloom.flows.workers import Workers
 from medloom.schemas.card import Redistribute
 from medloom.schemas.catalog import Shards
@@ -47,37 +47,37 @@ class Placed:
     members: pl.DataFrame
 
 
-def plan_rows(kept: pl.DataFrame, located: dict[str, Ref]) -> list[Row]:
+def plan_rows(kept: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
     """The rows of one config and split, in order of id, from the records that are kept there.
 
-    A row is one set of media with all its records; of records without any, one sample is a row.
+    A row is one set of media with all its records; of records without any, one sample is a row. Its id is that of its
+    view where there is one, else a digest of the views in order, or of the sample.
 
-    The id of a row is that of its view where there is one, else a digest of the views in order, or of the sample.
-    `located` says where each view lies.
+    `views` says where each view lies: id, unit, row, bytes. The result has `id`, `view_units` and `view_rows` (in the
+    order in which they are shown), `units` and `numbers`, `axes` and `values` (of each record), and `bytes`.
     """
-    if kept.is_empty():
-        return []
-    sample = pl.when(pl.col("views").list.len() == 0).then(pl.concat_str("source", "sample", separator="\0"))
-    grouped = kept.group_by("views", sample.alias("of"), maintain_order=True).agg("unit", "row", "axis", "value")
-    rows = [
-        Row(
-            id=shown[0] if len(shown) == 1 else digest("row", shown or of),
-            views=tuple(located[view] for view in shown),
-            records=tuple(zip(units, numbers, strict=True)),
-            held=_held(axes, values),
-        )
-        for shown, of, units, numbers, axes, values in grouped.select(
-            "views", "of", "unit", "row", "axis", "value"
-        ).iter_rows()
-    ]
-    return sorted(rows, key=lambda row: row.id)
-
-
-def _held(axes: list[str | None], values: list[str | None]) -> tuple[tuple[str, str] | None, ...]:
-    told = tuple(
-        None if axis is None or value is None else (axis, value) for axis, value in zip(axes, values, strict=True)
+    records = kept.select("views", "unit", "row", "axis", "value", id=_row_ids(kept))
+    rows = records.group_by("id", maintain_order=True).agg(
+        pl.col("views").first(), units="unit", numbers="row", axes="axis", values="value"
     )
-    return told if any(told) else ()
+    each = rows.select("id", view="views").explode("view", empty_as_null=False)
+    lie = each.join(views, left_on="view", right_on="id", how="left", maintain_order="left", validate="m:1")
+    if lie["unit"].null_count():
+        raise KeyError(f"no unit has the view {lie.filter(pl.col('unit').is_null())['view'][0]}")
+    shown = lie.group_by("id").agg(view_units="unit", view_rows="row", bytes=pl.col("bytes").sum())
+    return rows.drop("views").join(shown, on="id", how="left").sort("id")
+
+
+def _row_ids(kept: pl.DataFrame) -> pl.Series:
+    """Of each record the id of the row that it goes to."""
+    alone = pl.col("views").list.len() == 1
+    ids = kept.select(pl.when(alone).then(pl.col("views").list.first())).to_series()
+    others = kept.with_row_index("at").filter(~alone)
+    told = [
+        digest("row", shown or f"{source}\0{sample}")
+        for shown, source, sample in others.select("views", "source", "sample").iter_rows()
+    ]
+    return ids.scatter(others["at"], told) if told else ids
 
 
 def assemble(
@@ -92,21 +92,20 @@ def assemble(
     plan = store.work / "plan"
     shutil.rmtree(plan, ignore_errors=True)
     plan.mkdir(parents=True)
-    located: dict[str, Ref] = {}
-    sizes: dict[Ref, int] = {}
-    for view, unit, row, size in decisions.views.select("id", "unit", "row", "bytes").iter_rows():
-        located[view] = ref = (unit, row)
-        sizes[ref] = size
+    lie = decisions.views.select("id", "unit", "row", "bytes")
     jobs: dict[str, tuple[Config, Redistribute, str, str, pl.DataFrame]] = {}
 
     def planned() -> Iterator[ShardJob]:
         for config, passed_on, split in product(CONFIGS, get_args(Redistribute), SPLITS):
             folder = config_name(config, passed_on)
             before = earlier.shards.get((folder, split), {}) if earlier is not None else {}
-            rows = plan_rows(_kept_so(decisions.kept, config, passed_on, split), located)
-            for number, (name, shard) in enumerate(lay_out(rows, sizes, settings, folder, split, before)):
+            kept = _kept_so(decisions.kept, config, passed_on, split)
+            if kept.is_empty():
+                continue
+            laid = lay_out(plan_rows(kept, lie), settings, folder, split, before)
+            for number, (name, shard) in enumerate(laid):
                 file = plan / f"{folder}-{split}-{number:05d}.msgpack"
-                file.write_bytes(msgspec.msgpack.encode(shard))
+                file.write_bytes(msgspec.msgpack.encode(rows_of(shard)))
                 jobs[str(file)] = (config, passed_on, split, name, _members(shard, name))
                 yield ShardJob(
                     rows=str(file),
@@ -127,11 +126,10 @@ def _kept_so(kept: pl.DataFrame, config: Config, passed_on: Redistribute, split:
     return kept.filter((pl.col("config") == config) & (pl.col("split") == split) & pl.col("redistribute").is_in(terms))
 
 
-def _members(rows: list[Row], path: str) -> pl.DataFrame:
+def _members(rows: pl.DataFrame, path: str) -> pl.DataFrame:
     """Of each record of a shard: its unit, its number there, its row, and the shard."""
-    found = [(unit, number, row.id) for row in rows for unit, number in row.records]
-    schema = {"unit": pl.UInt32, "number": pl.UInt32, "row_id": pl.String}
-    return pl.DataFrame(found, schema=schema, orient="row").with_columns(shard=pl.lit(path))
+    each = rows.select(unit="units", number="numbers", row_id="id").explode("unit", "number")
+    return each.with_columns(shard=pl.lit(path))
 
 
 def _write_named(job: ShardJob) -> tuple[str, Shard]:

@@ -182,6 +182,7 @@ class Build:
     def assemble(self) -> None:
         """Writes the shards that aren't there yet."""
         from medloom.flows.assemble import assemble
+        from medloom.flows.heap import give_back
 
         assert self.decisions is not None
         with self._timed("assemble"), self.progress.bar("corpus: assemble", "shards") as bar:
@@ -193,6 +194,7 @@ class Build:
             self.shards.sort(key=lambda placed: placed.path)
             for state in self.sources.values():
                 state.assert_unchanged()
+        give_back()
 
     def finish(self) -> None:
         """Writes what stands beside the shards, and puts the whole corpus in place."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from medloom.flows.cli_groups import cache, new
+from medloom.flows.heap import share_freed
 from medloom.flows.telemetry import switch_off
 from medloom.schemas.errors import BuildError, CatalogError, MedloomError
 
@@ -37,6 +38,7 @@ Out = Annotated[Path, typer.Option("--out", help="The folder that the corpus is 
 def main() -> NoReturn:
     """The `medloom` command. Exit codes: 0 done, 1 build failed, 2 catalog or call is wrong, 130 stopped."""
     switch_off()
+    share_freed()
     try:
         app(standalone_mode=True)
     except CatalogError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from medloom.flows.figures import Check
+from medloom.flows.heap import give_back
 from medloom.flows.light_import import light_import
 from medloom.flows.store import read_json, write_whole
 from medloom.schemas.errors import BuildError, CatalogError
@@ -82,6 +83,7 @@ def gate(build: Build, corpus: Path) -> tuple[Held, ...]:
         shutil.copytree(done / "expectations", docs)
         return before.held
     held = run_gate(corpus / "data", suites, known, docs)
+    give_back()
     failed = [one for one in held if not one.passed]
     if failed:
         kept = build.store.work / "expectations"
@@ -172,9 +174,19 @@ def run_gate(data: Path, suites: Iterable[Suite], known: dict[str, Any], docs: P
 
 
 def _all(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """All of them, copied: as they come, the least column of a shard keeps everything in memory that was read of it."""
     import polars as pl
+    import pyarrow as pa
 
-    return pl.concat(list(frames))
+    oldest = pl.CompatLevel.oldest()
+    copied = pa.BufferOutputStream()
+    tables = (frame.to_arrow(compat_level=oldest) for frame in frames)
+    first = next(tables)
+    with pa.ipc.new_stream(copied, first.schema) as stream:
+        stream.write_table(first)
+        for table in tables:
+            stream.write_table(table)
+    return pl.DataFrame(pl.from_arrow(pa.ipc.open_stream(copied.getvalue()).read_all()))
 
 
 class _Runner:
@@ -193,7 +205,6 @@ class _Runner:
         self.gx = gx
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-        self.source = self.context.data_sources.add_pandas("corpus")
 
     def hold(
         self, suite: Suite, table: str, frame: pl.DataFrame, known: dict[str, Any], name: str = "id"
@@ -209,13 +220,15 @@ class _Runner:
             return
         made = self.gx.ExpectationSuite(name=title, expectations=asked)
         self.context.suites.add(made)
-        asset = self.source.add_dataframe_asset(name=title)
+        asset = self.context.data_sources.add_pandas(title).add_dataframe_asset(name=title)
         batch = asset.add_batch_definition_whole_dataframe("all")
         definition = self.context.validation_definitions.add(
             self.gx.ValidationDefinition(name=title, data=batch, suite=made)
         )
         shape: Any = {"result_format": "COMPLETE", "unexpected_index_column_names": [name]}
-        result = definition.run(batch_parameters={"dataframe": frame.to_pandas()}, result_format=shape)
+        columns = frame.to_pandas(use_pyarrow_extension_array=True)  # a fifth of what Python's own strings would take
+        result = definition.run(batch_parameters={"dataframe": columns}, result_format=shape)
+        self.context.data_sources.delete(title)  # else the context, which outlives this, would keep the columns
         for one in result.results:
             yield _held(suite, table, one, name)
 

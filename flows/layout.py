@@ -10,7 +10,6 @@ import msgspec
 import polars as pl
 
 from medloom.flows.shard_table import Row
-from medloom.flows.unit_rows import Ref
 from medloom.schemas.catalog import Shards
 from medloom.schemas.errors import CatalogError
 
@@ -47,27 +46,23 @@ def read_earlier(corpus: Path) -> Earlier:
 
 
 def lay_out(
-    rows: list[Row], sizes: Mapping[Ref, int], settings: Shards, folder: str, split: str, before: Mapping[str, str]
-) -> list[tuple[str, list[Row]]]:
+    rows: pl.DataFrame, settings: Shards, folder: str, split: str, before: Mapping[str, str]
+) -> Iterator[tuple[str, pl.DataFrame]]:
     """(path within the corpus, rows in order of id) of each shard; `before` says where an earlier version has a row.
 
     A row that was there stays where it was. The others are cut into shards that come after those. A shard that
     stays keeps its name, so that ``of`` counts the shards that there were when it was written.
     """
-    kept: dict[str, list[Row]] = {}
-    fresh: list[Row] = []
-    for row in rows:
-        path = before.get(row.id)
-        if path is None:
-            fresh.append(row)
-        else:
-            kept.setdefault(path, []).append(row)
-    start = max((_number(path) for path in before.values()), default=-1) + 1
-    added = list(cut(fresh, sizes, settings))
-    names = (
-        f"data/{folder}/{split}-{start + index:05d}-of-{start + len(added):05d}.parquet" for index in range(len(added))
-    )
-    return [*sorted(kept.items()), *zip(names, added, strict=True)]
+    there = pl.DataFrame([*before.items()], {"id": pl.String, "path": pl.String}, orient="row")
+    start = max((_number(path) for path in there["path"].unique()), default=-1) + 1
+    kept = rows.join(there, on="id", how="inner", maintain_order="left")
+    for (path,), shard in sorted(kept.partition_by("path", as_dict=True, include_key=False).items()):
+        yield path, shard
+    fresh = rows.join(there, on="id", how="anti", maintain_order="left")
+    bounds = [*cut(fresh["bytes"].fill_null(0).to_list(), settings)]
+    for number, (first, behind) in enumerate(bounds, start=start):
+        path = f"data/{folder}/{split}-{number:05d}-of-{start + len(bounds):05d}.parquet"
+        yield path, fresh[first:behind]
 
 
 def _number(path: str) -> int:
@@ -77,16 +72,35 @@ def _number(path: str) -> int:
     return int(found[1])
 
 
-def cut(rows: Iterable[Row], sizes: Mapping[Ref, int], settings: Shards) -> Iterator[list[Row]]:
-    """Shards of at most `rows` rows and `max_mb` megabytes of pictures."""
-    shard: list[Row] = []
-    weight = 0
-    for row in rows:
-        more = sum(sizes[view] for view in row.views)
-        if shard and (len(shard) >= settings.rows or weight + more > settings.max_mb * 10**6):
-            yield shard
-            shard, weight = [], 0
-        shard.append(row)
-        weight += more
-    if shard:
-        yield shard
+def cut(sizes: Iterable[int], settings: Shards) -> Iterator[tuple[int, int]]:
+    """First row and the one behind the last of shards of at most `rows` rows and `max_mb` megabytes of pictures."""
+    first = weight = behind = 0
+    for row, size in enumerate(sizes):
+        if row > first and (row - first >= settings.rows or weight + size > settings.max_mb * 10**6):
+            yield first, row
+            first, weight = row, 0
+        weight += size
+        behind = row + 1
+    if behind > first:
+        yield first, behind
+
+
+def rows_of(shard: pl.DataFrame) -> list[Row]:
+    """The rows of `medloom.flows.assemble.plan_rows` as a shard's job names them."""
+    columns = shard.select("id", "view_units", "view_rows", "units", "numbers", "axes", "values")
+    return [
+        Row(
+            id=name,
+            views=tuple(zip(view_units or (), view_rows or (), strict=True)),
+            records=tuple(zip(units, numbers, strict=True)),
+            held=_held(axes, values),
+        )
+        for name, view_units, view_rows, units, numbers, axes, values in columns.iter_rows()
+    ]
+
+
+def _held(axes: list[str | None], values: list[str | None]) -> tuple[tuple[str, str] | None, ...]:
+    told = tuple(
+        None if axis is None or value is None else (axis, value) for axis, value in zip(axes, values, strict=True)
+    )
+    return told if any(told) else ()

@@ -152,12 +152,13 @@ def _commit(work: Work, do: Callable[[Work, list[Sample], Result], Iterable[File
 
 def _together(work: Work, samples: list[Sample], result: Result) -> Iterable[FileMark]:
     """Does the Samples one after another in this process."""
-    from medloom.flows.heap import keep_freed
+    from medloom.flows.heap import keep_freed, settle
     from medloom.synthesis import ahead
 
     keep_freed()
     origin = origin_of(work.recipe)
     tasks, context = toolbox(work.recipe)
+    settle()
     with held_to(work.allowance) if work.expendable else nullcontext():
         for first in range(0, len(samples), ahead.SAMPLES):
             some = samples[first : first + ahead.SAMPLES]

@@ -158,15 +158,20 @@ def views(shard: pa.Table) -> pl.DataFrame:
 def groups(shards: Iterable[pa.Table]) -> pl.DataFrame:
     """kind, name, splits (how many): one row for each patient, study, sample and picture."""
     seen: list[pl.DataFrame] = []
+    kept = 0
     for shard in shards:
         rows = pl.DataFrame(pl.from_arrow(shard))
         each = rows.select("split", record="records").explode("record", empty_as_null=False)
         member = pl.col("record").struct
+        found = []
         for kind in ("patient", "study", "sample"):
             named = pl.concat_str(member.field("source"), member.field(kind), separator="/")
-            seen.append(each.select("split", kind=pl.lit(kind), name=named).drop_nulls("name"))
+            found.append(each.select("split", kind=pl.lit(kind), name=named).drop_nulls("name"))
         shown = rows.select("split", view="views").explode("view", empty_as_null=False)
-        seen.append(shown.select("split", kind=pl.lit("picture"), name=pl.col("view").struct.field("sha256")))
-        seen = [pl.concat(seen).unique()]
+        found.append(shown.select("split", kind=pl.lit("picture"), name=pl.col("view").struct.field("sha256")))
+        seen.append(pl.concat(found).unique())
+        if sum(map(len, seen)) > 2 * kept:  # each time that they double: seldom, and never many more than there are
+            seen = [pl.concat(seen).unique()]
+            kept = len(seen[0])
     counted = pl.concat(seen).group_by("kind", "name").agg(splits=pl.col("split").n_unique().cast(pl.Int64))
     return counted.sort("kind", "name")

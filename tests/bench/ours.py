@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from medloom.flows.heap import share_freed
 from medloom.flows.telemetry import switch_off
 
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     asked = parser.parse_args()
     switch_off()
+    share_freed()
     from medloom.flows.run import run_build
 
     name, _, path = asked.source.partition("=")

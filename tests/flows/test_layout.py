@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medloom.flows.layout import lay_out
-from medloom.flows.shard_table import Row
 from medloom.schemas.catalog import Shards
 
 IDS = st.sets(st.integers(0, 99), max_size=40)
 
 
 def laid(ids: set[int], before: dict[str, str], rows: int = 7) -> dict[str, list[str]]:
-    named = [Row(id=f"{number:03d}", views=(), records=((0, number),)) for number in sorted(ids)]
-    found = lay_out(named, {}, Shards(rows=rows), "vqa", "train", before)
+    named = pl.DataFrame(
+        [(f"{number:03d}", 0) for number in sorted(ids)], {"id": pl.String, "bytes": pl.Int64}, orient="row"
+    )
+    found = [*lay_out(named, Shards(rows=rows), "vqa", "train", before)]
     assert len({name for name, _ in found}) == len(found)
-    return {name: [row.id for row in shard] for name, shard in found}
+    return {name: shard["id"].to_list() for name, shard in found}
 
 
 def places(shards: dict[str, list[str]]) -> dict[str, str]:
