@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import numpy as np
 
 from medloom.converters.pixels.header import PNG_KEPT, RasterInfo, keeps_segment
 from medloom.schemas.errors import BadInput
 
-# In compressed data 0xFF is followed by 0 or by a restart marker; anything else begins a segment.
-_SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+# In compressed data 0xFF is followed by 0 or by a restart marker; anything else but a fill byte begins a segment.
+_BEGINS = np.ones(256, bool)
+_BEGINS[[0x00, *range(0xD0, 0xD8), 0xFF]] = False
 
 
 def strip_metadata(data: bytes, info: RasterInfo) -> bytes:
@@ -34,16 +35,18 @@ def strip_metadata(data: bytes, info: RasterInfo) -> bytes:
 def _tail(data: bytes, scan: int) -> tuple[int, list[tuple[int, int]]]:
     """The end of the picture (just behind EOI), and the segments to drop between its scans, as byte ranges."""
     late: list[tuple[int, int]] = []
-    at = scan
-    while found := _SEGMENT.search(data, at):
-        at = found.start()
+    codes = np.frombuffer(memoryview(data)[scan:], np.uint8)
+    marks = np.flatnonzero(codes[:-1] == 0xFF)
+    end = scan
+    for at in (scan + marks[_BEGINS[codes[marks + 1]]]).tolist():
+        if at < end:
+            continue  # within a segment
         marker = data[at + 1]
         if marker == 0xD9:
             return at + 2, late
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if (0xE0 <= marker <= 0xEF or marker == 0xFE) and not keeps_segment(data, at):
             late.append((at, end))
-        at = end
     raise BadInput("truncated", f"JPEG of {len(data)} bytes has no end marker")
 
 
