@@ -40,19 +40,24 @@ class ClosedParams(TaskParams):
     """At most `per_picture` questions, as many with yes as with no.
 
     A picture that shows nothing of what was looked for gives `only_no` questions: else no healthy picture is asked of.
+    One of which the source denies nothing but that it is healthy gives `only_yes`: else of two classes, one of them
+    healthy, all answers would be no.
     """
 
     per_picture: int = Field(default=6, ge=2)
     only_no: int = Field(default=1, ge=0)
+    only_yes: int = Field(default=1, ge=0)
 
 
 class ClosedQuestion(Task):
     """Record type 4: yes or no, from present and from absent findings; never asked of an uncertain one.
 
     A picture that shows something gives as many questions with yes as with no, so that none can be answered by habit.
+    Where it can give but one of them, the filter ``balance`` evens them out over the pictures.
     """
 
     name: ClassVar[str] = "vqa.closed"
+    version: ClassVar[str] = "2"
     type: ClassVar[int] = 4
     config: ClassVar[Config] = "vqa"
     needs = (frozenset({"absent_labels"}), frozenset({"boxes"}), frozenset({"masks"}))
@@ -65,8 +70,9 @@ class ClosedQuestion(Task):
         no = [one for one in known if one[1] == "absent"]
         count = min(len(yes), len(no), self.params.per_picture // 2)
         seed = (scene.view.id, self.name)
-        denied = count if yes else self.params.only_no
-        for concept, polarity, fact in shuffled(yes, *seed, "yes")[:count] + shuffled(no, *seed, "no")[:denied]:
+        yeses = count if no or not _denies(scene) else self.params.only_yes
+        noes = count if yes else self.params.only_no
+        for concept, polarity, fact in shuffled(yes, *seed, "yes")[:yeses] + shuffled(no, *seed, "no")[:noes]:
             meant = context.vocabulary[concept]
             key = record_key(self, scene, concept)
             word = "yes" if polarity == "present" else "no"
@@ -77,6 +83,11 @@ class ClosedQuestion(Task):
                 self, scene, key, wording, [fact], form="closed", concepts=(concept,), polarity=polarity,
                 answer=Answer(text=word, variants=(wording.answer,)),
             )  # fmt: skip
+
+
+def _denies(scene: Scene) -> bool:
+    """Whether the picture's labels deny anything: then others of the source can be asked of with no."""
+    return not scene.labels_of_patient and any(label.polarity == "absent" for label in scene.labels)
 
 
 class OpenParams(TaskParams):

@@ -24,7 +24,7 @@ IDS = {
     "measurement.size": ["b7d95370"],
     "measurement.volume": ["520e4d01"],
     "reasoning.box": ["6f1aa271", "2417da49", "a2262292"],
-    "vqa.closed": ["f22a90d8", "4e06dde5", "02203c4c", "99ae8fec", "92367c30", "da8b190c"],
+    "vqa.closed": ["fee7b19b", "1ca01101", "812a71db", "3f7be869", "ac429e2d", "9036e288"],
     "vqa.multiple_choice": ["c0d444fa"],
     "vqa.open": ["44e101d4", "54c93488", "986e1d07"],
     "vqa.single_choice": ["f2ed62e4"],

@@ -18,6 +18,14 @@ def test_a_picture_without_findings_is_asked_too(make_scene, context) -> None:
     assert made("vqa.closed", make_scene(labels=healthy), context, only_no=0) == []
 
 
+def test_of_two_classes_the_sick_are_asked_too(make_scene, context) -> None:
+    sick = make_scene(labels={"pneumonia": "present", "no_finding": "absent"})
+    (record,) = made("vqa.closed", sick, context)
+    assert (record.polarity, record.answer.text) == ("present", "yes")
+    assert made("vqa.closed", sick, context, only_yes=0) == []
+    assert made("vqa.closed", make_scene(labels={"pneumonia": "present"}), context) == []  # nothing is ever denied
+
+
 def test_projection_is_asked_of_radiographs_that_state_it(make_scene, context) -> None:
     scene = make_scene(acquisition=Acquisition(modality="xray", view="PA", body_part="chest"))
     asked = {record.template.split("@")[0]: record for record in made("vqa.open", scene, context, per_picture=9)}
