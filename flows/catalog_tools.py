@@ -121,7 +121,19 @@ def _hunger(entry: _Entry, task: Task, sources: Sequence[ResolvedSource], comple
         given = "; ".join(f"{name} gives {', '.join(sorted(gives[name])) or 'none'}" for name in hungry)
         what = f"no source can feed the task {entry.name!r}: it needs {needs}"
         yield entry.problem(what, f"remove it or add a source ({given})")
-    elif hungry:
-        what = f"the task {entry.name!r} gets nothing from {', '.join(hungry)}: it needs {needs}"
-        note = entry.problem(what)
-        yield Problem(note.file, note.line, note.column, note.where, note.what, severity="note")
+        return
+    if hungry:
+        yield _note(entry, f"the task {entry.name!r} gets nothing from {', '.join(hungry)}: it needs {needs}")
+    partly = [name for name in gives if name not in hungry and not _all_drawn(name, sources)]
+    if task.of_all and partly:
+        what = f"the task {entry.name!r} gets nothing from {', '.join(partly)}"
+        yield _note(entry, f"{what}: it needs a card that says `exhaustive: {{regions: true}}`")
+
+
+def _all_drawn(name: str, sources: Sequence[ResolvedSource]) -> bool:
+    return any(source.use.use == name and source.card.exhaustive.regions for source in sources)
+
+
+def _note(entry: _Entry, what: str) -> Problem:
+    note = entry.problem(what)
+    return Problem(note.file, note.line, note.column, note.where, note.what, severity="note")

@@ -51,7 +51,7 @@ class Exhaustive(_Part):
     labels: bool = False
     """A label that is not stated is absent."""
     regions: bool = False
-    """A region that is not drawn is not there."""
+    """A region that is not drawn is not there; grounding, counting and measuring need this."""
 
 
 class WindowChoice(_Part):

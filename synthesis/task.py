@@ -48,13 +48,15 @@ class Context:
 
 class Task:
     """One way to make records. `type` is the number of the record type; `needs` are the features that it feeds on
-    (any one of the inner sets suffices). `version` changes whenever the same Scene would give other records."""
+    (any one of the inner sets suffices). `of_all` tasks speak of every region of a name, and so of none where the card
+    doesn't say that all are drawn. `version` changes whenever the same Scene would give other records."""
 
     name: ClassVar[str]
     type: ClassVar[int]
     config: ClassVar[Config]
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[frozenset[Feature], ...]]
+    of_all: ClassVar[bool] = False
     Params: ClassVar[builtins.type[TaskParams]] = TaskParams
 
     def __init__(self, params: TaskParams) -> None:

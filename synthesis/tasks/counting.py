@@ -32,6 +32,7 @@ class Counting(Task):
     type: ClassVar[int] = 16
     config: ClassVar[Config] = "vqa"
     needs = (frozenset({"boxes"}), frozenset({"masks"}))
+    of_all: ClassVar[bool] = True
     Params = CountingParams
     params: CountingParams
 

@@ -57,6 +57,7 @@ class BoxGrounding(Task):
     type: ClassVar[int] = 10
     config: ClassVar[Config] = "grounding"
     needs = (frozenset({"boxes"}), frozenset({"masks"}))
+    of_all: ClassVar[bool] = True
     Params = GroundingParams
     params: GroundingParams
 
@@ -101,6 +102,7 @@ class MaskGrounding(Task):
     type: ClassVar[int] = 11
     config: ClassVar[Config] = "grounding"
     needs = (frozenset({"masks"}),)
+    of_all: ClassVar[bool] = True
     Params = MaskParams
     params: MaskParams
 

@@ -36,6 +36,7 @@ class ReasonedAnswer(Task):
     type: ClassVar[int] = 23
     config: ClassVar[Config] = "reasoning"
     needs = (frozenset({"boxes"}), frozenset({"masks"}))
+    of_all: ClassVar[bool] = True
     Params = ReasonedParams
     params: ReasonedParams
 

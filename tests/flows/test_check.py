@@ -108,6 +108,15 @@ def test_a_mistake_is_told(lab: Path, row: dict[str, Any]) -> None:
             read_catalog(lab / "catalog.yaml")
 
 
+def test_a_task_that_speaks_of_all_regions_is_told_where_not_all_are_drawn(lab: Path) -> None:
+    change(lab, "catalog.yaml", "  - caption", "  - caption\n  - counting")
+    change(lab, "sources/blood.yaml", "regions: true", "labels: true")
+    assert said(lab).splitlines()[:1] == [
+        "catalog.yaml:11:5: note: the task 'counting' gets nothing from blood: "
+        "it needs a card that says `exhaustive: {regions: true}`"
+    ]
+
+
 def test_all_mistakes_are_told_at_once(lab: Path) -> None:
     """Many in one catalog and its cards: each is there, in the order of files and lines."""
     for old, new in (
