@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,26 +26,28 @@ MOST_COVERED = 1 / 3
 """A region of which more lies under blackened text can't be seen."""
 
 
-def looked_at(stage: Stage, dicom: bool) -> bool:
-    """Whether text may be burned into the Sample's pictures, by modality and by what its file says of itself."""
+def looked_at(stage: Stage, dicom: bool, notes: Sequence[str] = ()) -> bool:
+    """Whether text may be burned into a picture, by modality and by what its file says of itself: `notes` are what was
+    noted as its pixels were read, since not every converter reads headers.
+    """
     from medloom.converters.identity.burned_in import IN_DICOM, IN_RASTERS
 
     if not stage.origin.identity.looks_at_pixels or stage.origin.card.phantom:
         return False
-    if any(note in (DECLARED, CAPTURED) for note in stage.sample.notes):
+    if any(note in (DECLARED, CAPTURED) for note in (*stage.sample.notes, *notes)):
         return True
     return stage.acquisition.modality in (IN_DICOM if dicom else IN_RASTERS)
 
 
 def without_text(
-    prepared: Prepared, view: View, stage: Stage, made: Made, dicom: bool = False
+    prepared: Prepared, view: View, stage: Stage, made: Made, dicom: bool = False, notes: Sequence[str] = ()
 ) -> tuple[Prepared, View]:
     """The picture with identifying text blackened, and its View, which says where; both unchanged without such text.
 
     Masked bytes are always encoded anew. Raises BadInput ``burned_in_text`` where the catalog wants such a picture
     quarantined. Counts lines as TEXT (identifying) and TECHNICAL.
     """
-    if not looked_at(stage, dicom):
+    if not looked_at(stage, dicom, notes):
         return prepared, view
     from medloom.converters.identity.burned_in import blackened, text_in
 

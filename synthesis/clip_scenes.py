@@ -93,7 +93,7 @@ def _tell(bad: BadInput, reel: Reel, stage: Stage, made: Made) -> None:
 
 def _scene(index: int, frame: Frame, reel: Reel, stage: Stage, made: Made) -> Scene:
     prepared, view = _view(index, frame, reel, stage)
-    prepared, view = without_text(prepared, view, stage, made, isinstance(reel.clip, CineDicom))
+    prepared, view = without_text(prepared, view, stage, made, isinstance(reel.clip, CineDicom), reel.clip.notes)
     if not view.passthrough or stage.origin.deidentifier.conceals:
         made.pictures[prepared.sha256] = prepared.data
     key = reel.media.key
@@ -215,7 +215,7 @@ def _keep(reel: Reel, hidden: bool, stage: Stage, made: Made) -> None:
 
 def _shows_text(reel: Reel, stage: Stage) -> bool:
     """Whether any of `LOOKS` frames shows text that may tell who the patient is: what one frame shows, a clip tells."""
-    if not looked_at(stage, isinstance(reel.clip, CineDicom)):
+    if not looked_at(stage, isinstance(reel.clip, CineDicom), reel.clip.notes):
         return False
     from medloom.converters.identity.burned_in import text_in
 

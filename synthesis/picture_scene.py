@@ -25,8 +25,8 @@ DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".dic", ".ima")
 
 def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     """The Scene of a 2D file. Raises BadInput where the picture itself can't be used; bad regions are refused alone."""
-    prepared, view, orientation, dicom = _shown(media, stage)
-    prepared, view = without_text(prepared, view, stage, made, dicom)
+    prepared, view, orientation, notes = _shown(media, stage)
+    prepared, view = without_text(prepared, view, stage, made, notes is not None, notes or ())
     if not view.passthrough or stage.origin.deidentifier.conceals:
         made.pictures[prepared.sha256] = prepared.data
     native_mm = _unscaled(view.spacing_mm, prepared)
@@ -48,24 +48,24 @@ def picture_scene(media: Media, stage: Stage, made: Made) -> Scene:
     )
 
 
-def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int, bool]:
-    """The stored picture, its view, the EXIF orientation that was applied, and whether it came from DICOM."""
+def _shown(media: Media, stage: Stage) -> tuple[Prepared, View, int, tuple[str, ...] | None]:
+    """The stored picture, its view, the EXIF orientation that was applied, and the notes of its DICOM file, if any."""
     if media.member is not None or media.crop is not None:
         from medloom.synthesis.array_scene import array_picture
 
-        return *array_picture(media, stage), False
+        return *array_picture(media, stage), None
     file = media.files[0]
     prepared = stage.origin.ready(file)
     if prepared is None:
         data = stage.origin.read(file)
         sha256 = stage.origin.marks[file].sha256
         if _is_dicom(data, file):
-            return *_from_dicom(data, sha256, media, stage), True
+            return _from_dicom(data, sha256, media, stage)
         stated = stage.acquisition.window
         prepared = prepare(
             data, stage.origin.pictures, None if stated is None else Window(*stated, how="stated"), sha256
         )
-    return *_from_raster(prepared, media, stage), False
+    return *_from_raster(prepared, media, stage), None
 
 
 def _is_dicom(data: bytes, file: str) -> bool:
@@ -112,7 +112,7 @@ def _stated_orientation(stage: Stage, exif_orientation: int) -> tuple[str, str] 
     return None
 
 
-def _from_dicom(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int]:
+def _from_dicom(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[Prepared, View, int, tuple[str, ...]]:
     from medloom.converters.pixels.dicom import render
 
     array, picture = render(data, media.frame or 0, stage.origin.window or stage.origin.card.window)
@@ -136,7 +136,7 @@ def _from_dicom(data: bytes, sha256: str, media: Media, stage: Stage) -> tuple[P
         picture.orientation,
         None if matrix is None else stored_to_patient(matrix, prepared),
     )
-    return prepared, view, 1
+    return prepared, view, 1, picture.notes
 
 
 def stored_to_patient(matrix: NDArray[np.float64], prepared: Prepared) -> tuple[float, ...]:

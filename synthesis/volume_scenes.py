@@ -216,7 +216,7 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         stored.to_patient,
     )
     if scan.media.kind == "series":
-        prepared, view = without_text(prepared, view, stage, made, dicom=True)
+        prepared, view = without_text(prepared, view, stage, made, dicom=True, notes=scan.volume.notes)
     made.pictures[prepared.sha256] = prepared.data
     canvas = Canvas.of(prepared, spacing)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in scan.lost)

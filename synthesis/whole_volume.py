@@ -56,7 +56,7 @@ def montages(scan: Scan, chosen: list[tuple[Plane, int]], stage: Stage, made: Ma
             spacing and (spacing[0] / prepared.scale_y, spacing[1] / prepared.scale_x), geometry.orientation, None,
         )  # fmt: skip
         if scan.media.kind == "series":
-            prepared, view = without_text(prepared, view, stage, made, dicom=True)
+            prepared, view = without_text(prepared, view, stage, made, dicom=True, notes=scan.volume.notes)
         made.pictures[prepared.sha256] = prepared.data
         yield Scene(
             view=view, sample=stage.sample, terms=stage.terms, labels=stage.labels, judged=stage.judged,

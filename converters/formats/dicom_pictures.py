@@ -23,17 +23,14 @@ from medloom.converters.formats.dicom_header import (
 )
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.published_split import PublishedSplit
-from medloom.converters.identity.dicom_profile import CAPTURED, DECLARED
 from medloom.converters.paths import inside
+from medloom.converters.pixels.burned_in_notes import burned_in_notes
 from medloom.converters.pixels.dicom_file import frame_count, has_pixels, read_dicom
 from medloom.converters.pixels.dicom_slide import is_beside
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media, Refusal, Sample
-
-CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
-"""The SOP classes of secondary captures begin so (PS3.4 B.5)."""
 
 
 class FrameParams(base.Params):
@@ -131,14 +128,10 @@ def picture_sample(path: str, dataset: Any, card: SourceCard, params: FrameParam
 
 def header_notes(dataset: Any) -> tuple[str, ...]:
     """What one should know of a file before its pixels are shown."""
-    notes = []
-    if words(dataset, "BurnedInAnnotation") == "YES":
-        notes.append(DECLARED)
-    if (words(dataset, "SOPClassUID") or "").startswith(CAPTURES) or words(dataset, "ConversionType") == "DF":
-        notes.append(CAPTURED)
+    notes = burned_in_notes(dataset)
     if any((group, 0x0010) in dataset for group in range(0x6000, 0x6020, 2)):
-        notes.append("overlays are not shown")
-    return tuple(notes)
+        notes = (*notes, "overlays are not shown")
+    return notes
 
 
 def _media(path: str, dataset: Any, params: FrameParams) -> tuple[tuple[Media, ...], list[str]]:

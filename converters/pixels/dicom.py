@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.burned_in_notes import burned_in_notes
 from medloom.converters.pixels.dicom_decode import frames_of
 from medloom.converters.pixels.dicom_file import attribute, frame_count, has_pixels, numbers, read_dicom, whole
 from medloom.converters.pixels.dicom_geometry import orientation, spacing_mm, to_patient
@@ -60,7 +61,7 @@ def render(
     frames = frame_count(dataset)
     if not 0 <= frame < frames:
         raise BadInput("no_frame", f"frame {frame} of {frames}")
-    notes: list[str] = []
+    notes = list(burned_in_notes(dataset))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stored = next(frames_of(dataset, [frame]))

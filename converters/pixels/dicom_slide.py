@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.burned_in_notes import burned_in_notes
 from medloom.converters.pixels.dicom_decode import frames_of
 from medloom.converters.pixels.dicom_file import attribute, frame_count, read_dicom, whole
 from medloom.converters.pixels.dicom_geometry import spacing_mm
@@ -54,6 +55,7 @@ class DicomSlide:
             dataset = read_dicom(path, header_only=True)
             if is_beside(dataset):
                 continue
+            notes.update(dict.fromkeys(burned_in_notes(dataset)))
             one = _level_of(dataset, path, notes)
             known = found.setdefault((one.width, one.height), one)
             known.tiles = one.tiles | known.tiles

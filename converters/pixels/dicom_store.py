@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.burned_in_notes import burned_in_notes
 from medloom.converters.pixels.dicom_decode import modality_table, padding_range, rescale_of, stated_window
 from medloom.converters.pixels.dicom_file import whole
 from medloom.schemas.errors import BadInput
@@ -55,6 +56,7 @@ class SliceStore:
             self.notes["overlays are not shown"] = None
         if dataset.get("VOILUTSequence"):
             self.notes["VOI LUTs are not used for volumes"] = None
+        self.notes.update(dict.fromkeys(burned_in_notes(dataset)))
 
     def _take(self, k: int, values: NDArray[Any], slope: float, inter: float) -> tuple[float, float]:
         """Puts the values in; returns the scale that was applied to them."""

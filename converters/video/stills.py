@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medloom.converters.pixels.burned_in_notes import burned_in_notes
 from medloom.converters.pixels.dicom_file import attribute, frame_count, numbers, read_dicom
 from medloom.converters.video.clip import (
     Clip,
@@ -143,7 +144,9 @@ def open_cine(path: Path) -> Clip:
         stream = b"".join(generate_frames(dataset.PixelData, number_of_frames=1))
     except Exception as error:
         raise undecodable(error) from None
-    return AvClip(io.BytesIO(stream))
+    clip = AvClip(io.BytesIO(stream))
+    clip.notes = (*clip.notes, *burned_in_notes(dataset))
+    return clip
 
 
 class CineDicom(_Timed):
@@ -155,6 +158,7 @@ class CineDicom(_Timed):
 
     def __init__(self, dataset: FileDataset) -> None:
         self._dataset = dataset
+        self.notes = burned_in_notes(dataset)
         count = frame_count(dataset)
         if count < 2:
             raise BadInput("not_a_clip", "the object has one frame")

@@ -5,18 +5,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from medloom.converters.identity.burned_in import text_in
 from medloom.converters.identity.dicom_profile import DECLARED
 from medloom.converters.pixels.picture import PicturePolicy
 from medloom.converters.pixels.raster import decode
+from medloom.converters.video.clip import open_clip
 from medloom.schemas.card import SourceCard
-from medloom.schemas.catalog import IdentitySettings
+from medloom.schemas.catalog import FramePolicy, IdentitySettings, ViewPolicy
 from medloom.schemas.sample import Media, Region, Sample
 from medloom.synthesis.origin import Origin
 from medloom.synthesis.scenes import scenes_of
 from medloom.synthesis.vocabulary import load_vocabulary
 
 NAME = "WINTERBOTTOM, ADA 1951-04-17"
+DX, CAPTURE = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.7"
 
 
 def card(**more) -> SourceCard:
@@ -119,3 +126,103 @@ def test_a_file_that_says_so_itself_is_looked_at_whatever_its_modality(root):
 def test_pictures_without_text_pass_as_they_are(root):
     made = made_of(root, "plain")
     assert made.scenes[0].view.passthrough and not made.found
+
+
+def picture(named: bool) -> np.ndarray:
+    noise = np.random.default_rng(3).normal(70, 15, (240, 480)).clip(0, 255).astype(np.uint8)
+    plain = cv2.GaussianBlur(noise, (0, 0), 2)
+    return cv2.putText(plain, NAME, (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 250, 1, cv2.LINE_AA) if named else plain
+
+
+def dicom(path, pixels, sop=DX, **elements) -> None:
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, sop
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    file = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID, file.Modality = sop, meta.MediaStorageSOPInstanceUID, "DX"
+    file.Rows, file.Columns = pixels.shape[-2:]
+    file.SamplesPerPixel, file.PhotometricInterpretation, file.PixelRepresentation = 1, "MONOCHROME2", 0
+    file.BitsAllocated = file.BitsStored = 8
+    file.HighBit = 7
+    for keyword, value in elements.items():
+        setattr(file, keyword, value)
+    file.PixelData = pixels.tobytes()
+    file["PixelData"].VR = "OB"
+    file.save_as(path, enforce_file_format=True)
+
+
+def shown(root, media, settings=None, **views):
+    """What becomes of DICOM files that a table named: nobody has read their headers before."""
+    sample = Sample(key="a", patient=None, split=None, media=(media,))
+    origin = Origin(card=card(), root=root, vocabulary=load_vocabulary(), identity=settings or IdentitySettings(),
+                    views=ViewPolicy(**views))  # fmt: skip
+    return scenes_of(sample, origin)
+
+
+def masked(made) -> list[bool]:
+    return [bool(scene.view.derivation.masked) for scene in made.scenes]
+
+
+SAYS_SO = pytest.mark.parametrize(
+    "sop,elements,looked",
+    [
+        (DX, {"BurnedInAnnotation": "YES"}, True),
+        (CAPTURE, {}, True),
+        (DX, {"ConversionType": "DF"}, True),
+        (DX, {"BurnedInAnnotation": "NO"}, False),
+    ],
+    ids=("declared", "captured", "a scanned film", "says that there is none"),
+)
+
+
+@SAYS_SO
+def test_a_dicom_file_is_asked_as_its_pixels_are_read(sop, elements, looked, tmp_path):
+    dicom(tmp_path / "a.dcm", picture(named=True), sop, **elements)
+    made = shown(tmp_path, Media(files=("a.dcm",)))
+    assert masked(made) == [looked]
+    (stored,) = made.pictures.values()
+    assert any(line.identifying for line in text_in(decode(stored))) is not looked
+
+
+@SAYS_SO
+def test_so_is_a_cine_object_and_it_isnt_kept_whole(sop, elements, looked, tmp_path):
+    frames = np.stack([picture(named=True)] * 3)
+    dicom(tmp_path / "a.dcm", frames, sop, NumberOfFrames=3, FrameTime="40", **elements)
+    clip = Media(kind="clip", files=("a.dcm",))
+    made = shown(tmp_path, clip, frames=FramePolicy(policy="even", per_clip=2), keep_whole=True)
+    assert masked(made) == [looked] * 2
+    assert len(made.whole) == (not looked)
+    assert [row.reason for row in made.refused] == ["burned_in_text"] * looked
+
+
+def test_video_in_dicom_is_asked_too(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 480, 240, "yuv420p"
+        for _ in range(4):
+            rgb = np.repeat(picture(named=True)[..., None], 3, 2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        container.mux(stream.encode())
+    wrapped = tmp_path / "a.dcm"
+    dicom(wrapped, np.zeros((240, 480), np.uint8), NumberOfFrames=4, BurnedInAnnotation="YES")
+    file = dcmread(wrapped)
+    file.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.102")
+    file.PixelData = encapsulate([(tmp_path / "a.mp4").read_bytes()])
+    file["PixelData"].is_undefined_length = True
+    file.save_as(wrapped, enforce_file_format=True)
+    assert DECLARED in open_clip([wrapped]).notes
+
+
+@SAYS_SO
+def test_so_are_the_slices_of_a_series(sop, elements, looked, tmp_path):
+    """Only one slice says so, and it isn't the first."""
+    for number in range(3):
+        placed = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "ImagePositionPatient": [0, 0, 2 * number],
+                  "PixelSpacing": [1, 1], **(elements if number == 1 else {})}  # fmt: skip
+        dicom(tmp_path / f"{number}.dcm", picture(number == 1), sop if number == 1 else DX, **placed)
+    series = Media(kind="series", files=tuple(f"{number}.dcm" for number in range(3)))
+    made = shown(tmp_path, series, policy="even", per_volume=3, keep_whole=True)
+    assert masked(made).count(True) == looked
+    assert len(made.whole) == (not looked)
