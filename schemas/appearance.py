@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-APPEARANCE_VERSION = "3"
+APPEARANCE_VERSION = "4"
 """Changes where the same picture would look otherwise: units of another version are made again."""
 THUMB_SIDE = 64
 """Pixels of a side of `Appearance.thumb`."""
