@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from pydantic import Field
@@ -15,7 +15,7 @@ from pydantic import Field
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.dicom_found import Found
 from medloom.converters.formats.dicom_header import words
-from medloom.converters.formats.dicom_pictures import header_features, picture_sample
+from medloom.converters.formats.dicom_pictures import header_features, header_notes, picture_sample
 from medloom.converters.formats.dicom_sample import SampleMaker, SeriesRules
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.mask_rule import MaskFinder
@@ -68,7 +68,7 @@ class DicomSeries(Converter):
     The key is the folder, with a digest of the series' UID where a folder holds several.
     """
 
-    version = "2"
+    version = "3"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -127,7 +127,7 @@ def _of_found(
                     raise BadInput("not_a_series", "its header does not place it among other slices", path)
                 dataset = read_dicom(inside(root, path), pixels=False)
                 sample = picture_sample(path, dataset, card, params, split)
-                sample = _clip(sample) if how == "clip" else sample
+                sample = _clip(sample, dataset) if how == "clip" else sample
                 measured = found.reports.of("", {sample.media[0].key: {words(dataset, "SOPInstanceUID") or ""}})
                 yield msgspec.structs.replace(sample, measured=measured)
             except BadInput as bad:
@@ -135,5 +135,7 @@ def _of_found(
     yield from maker.unused()
 
 
-def _clip(sample: Sample) -> Sample:
-    return msgspec.structs.replace(sample, media=(Media(kind="clip", files=sample.media[0].files),), notes=())
+def _clip(sample: Sample, dataset: Any) -> Sample:
+    """The file as a clip, without the notes of which of its frames are shown."""
+    media = Media(kind="clip", files=sample.media[0].files)
+    return msgspec.structs.replace(sample, media=(media,), notes=header_notes(dataset))

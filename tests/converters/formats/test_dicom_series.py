@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medloom.converters.identity.dicom_profile import CAPTURED, DECLARED
 from medloom.converters.pixels.dicom_series import read_series
 from medloom.schemas.errors import BadInput
 
@@ -201,3 +202,17 @@ def test_a_tilted_gantry_is_told(tmp_path: Path, scanner) -> None:
     volume = read_series(sorted(tmp_path.glob("*.dcm")))
     assert any("sheared by 16.7 degrees" in note for note in volume.notes)
     assert volume.affine @ (0, 0, 3, 1) == pytest.approx((0, -1.8, 6, 1))
+
+
+def test_a_cine_object_keeps_what_its_header_says_of_text(tmp_path: Path, scanner, listed) -> None:
+    capture = "1.2.840.10008.5.1.4.1.1.7.3"
+    for name, says in (("a", {"BurnedInAnnotation": "YES"}), ("b", {"SOPClassUID": capture}), ("c", {})):
+        one = scanner.slice(np.full((8, 8), 1024), (0, 0, 0), series=name, NumberOfFrames=2, FrameTime="40", **says)
+        one.PixelData *= 2
+        del one.ImagePositionPatient
+        one.save_as(tmp_path / f"{name}.dcm", enforce_file_format=True)
+    clips, refusals = listed()
+    assert not refusals and [one.media[0].kind for one in clips] == ["clip"] * 3
+    assert [one.notes for one in clips] == [(DECLARED,), (CAPTURED,), ()]
+    shown, _ = listed(cine="pictures")
+    assert [one.notes[1:] for one in shown] == [one.notes for one in clips], "beside the note of frames"
