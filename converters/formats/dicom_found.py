@@ -37,13 +37,14 @@ class Said(msgspec.Struct, frozen=True):
     acquisition: Acquisition
     labels: tuple[Label, ...]
     complete: tuple[str, ...]
-    notes: tuple[str, ...]
     date: str | None
 
 
 @dataclass
 class Series:
-    """Files of one SeriesInstanceUID, by path. `slices` number them by their place in `files`."""
+    """Files of one SeriesInstanceUID, by path. `slices` number them by their place in `files`; `notes` are those of any
+    of them: one slice that has text burned in is enough.
+    """
 
     uid: str
     said: Said
@@ -53,6 +54,7 @@ class Series:
     cine: list[str] = field(default_factory=list)
     slides: list[str] = field(default_factory=list)
     patients: set[str] = field(default_factory=set)
+    notes: dict[str, None] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -115,11 +117,11 @@ class Found:
                     acquisition_of(dataset),
                     labels,
                     complete,
-                    header_notes(dataset),
                     words(dataset, "StudyDate"),
                 ),
             )
         series.patients.add(words(dataset, "PatientID") or "")
+        series.notes.update(dict.fromkeys(header_notes(dataset)))
         if is_slide(dataset):
             series.slides.append(path)
             return

@@ -115,7 +115,7 @@ class SampleMaker:
             regions=regions,
             complete_regions=complete_regions(self._card, complete),
             measured=self._measured(series, stacks, media),
-            notes=tuple(dict.fromkeys((*said.notes, *notes))),
+            notes=tuple(dict.fromkeys((*series.notes, *notes))),
         )
 
     def _stacks(self, key: str, series: Series, spoiled: list[Refusal]) -> tuple[list[Stack], list[str]]:

@@ -216,3 +216,13 @@ def test_a_cine_object_keeps_what_its_header_says_of_text(tmp_path: Path, scanne
     assert [one.notes for one in clips] == [(DECLARED,), (CAPTURED,), ()]
     shown, _ = listed(cine="pictures")
     assert [one.notes[1:] for one in shown] == [one.notes for one in clips], "beside the note of frames"
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_what_one_slice_says_of_text_counts_for_its_series(which: int, tmp_path: Path, scanner, listed) -> None:
+    for number in range(3):
+        says = "YES" if number == which else "NO"
+        one = scanner.slice(np.full((8, 8), 1024), (0, 0, number), BurnedInAnnotation=says)
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    (sample,), refusals = listed()
+    assert not refusals and sample.notes == (DECLARED,)
