@@ -59,7 +59,7 @@ class SampleMaker:
         self._rules = rules
         self._used: set[str] = set()
         self._folders = Counter(folder_of(series) for series in found.series.values() if series.files or series.slides)
-        self._days = _days(found)
+        self._days = _days(found, card)
         self.singles: list[str] = []
         """Files of stacks too small to be a volume: they are pictures."""
 
@@ -80,6 +80,10 @@ class SampleMaker:
         yield from spoiled
         if sample is not None:
             yield sample
+
+    def visit_of(self, patient: str | None, date: str | None) -> Visit | None:
+        """The visit of a study of that date; None where patient or date isn't known."""
+        return None if patient is None else self._days.get((patient, date or ""))
 
     def unused(self) -> Iterator[Refusal]:
         """Objects that were drawn on none of the series that are here."""
@@ -102,12 +106,13 @@ class SampleMaker:
             raise BadInput("no_volume", "; ".join(f"{one.reason}: {one.detail}" for one in spoiled[:4]))
         regions, complete = self._regions(key, series, stacks, media, spoiled)
         said = series.said
+        patient = patient_of(self._card, key, series.first, said.row)
         return Sample(
             key=key,
-            patient=patient_of(self._card, key, series.first, said.row),
+            patient=patient,
             split=self._split.of(key, series.first, said.row),
             study=said.row["StudyInstanceUID"] or None,
-            visit=self._days.get((said.row["PatientID"], said.date or "")),
+            visit=self.visit_of(patient, said.date),
             media=tuple(media),
             acquisition=said.acquisition,
             labels=said.labels,
@@ -247,16 +252,19 @@ def _media(number: int, stack: Stack, series: Series) -> Media:
     )
 
 
-def _days(found: Found) -> dict[tuple[str, str], Visit]:
-    """The visit of each patient and study date: its number, and days since the patient's first that is here."""
+def _days(found: Found, card: SourceCard) -> dict[tuple[str, str], Visit]:
+    """The visit of each patient, as the card tells them apart, and study date: its number, and days since the
+    patient's first that is here.
+    """
     dates: dict[str, dict[datetime, str]] = {}
     for series in found.series.values():
-        patient, told = series.said.row["PatientID"], series.said.date or ""
+        told = series.said.date or ""
         try:
             day = datetime.strptime(told[:10].replace(".", ""), "%Y%m%d")
-        except ValueError:
+            patient = patient_of(card, series.first, series.first, series.said.row)
+        except (BadInput, ValueError):
             continue
-        if patient:
+        if patient is not None:
             dates.setdefault(patient, {})[day] = told
     return {
         (patient, told): Visit(key=str(number), day=float((day - min(days)).days))

@@ -64,7 +64,8 @@ class DicomSeries(Converter):
     A series' slices are put in order by position, whatever their files are called; each of its stacks is a medium.
     SEG and RTSTRUCT objects become regions of the series that they refer to by UID, and measurements of structured
     reports are stated of it; what refers to none that is here is refused. A label is what `DicomPictures` makes of
-    modality and part of the body. Where a patient's studies have dates, the visit is counted from the patient's first.
+    modality and part of the body. Where the studies of a patient that the card knows have dates, the visit is counted
+    from the patient's first, of volumes, pictures and clips alike.
     The key is the folder, with a digest of the series' UID where a folder holds several.
     """
 
@@ -92,7 +93,7 @@ class DicomSeries(Converter):
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
-        found: set[Feature] = {*header_features(card, params.states), "volumes"}
+        found: set[Feature] = {*header_features(card, params.states), "volumes", "visits"}
         if params.masks or params.segments:
             found |= {"masks", "boxes"}
         if params.measurements:
@@ -129,7 +130,8 @@ def _of_found(
                 sample = picture_sample(path, dataset, card, params, split)
                 sample = _clip(sample, dataset) if how == "clip" else sample
                 measured = found.reports.of("", {sample.media[0].key: {words(dataset, "SOPInstanceUID") or ""}})
-                yield msgspec.structs.replace(sample, measured=measured)
+                visit = maker.visit_of(sample.patient, words(dataset, "StudyDate"))
+                yield msgspec.structs.replace(sample, measured=measured, visit=visit)
             except BadInput as bad:
                 yield refused(path, bad, path)
     yield from maker.unused()

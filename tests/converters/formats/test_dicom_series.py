@@ -9,6 +9,7 @@ import pytest
 
 from medloom.converters.identity.dicom_profile import CAPTURED, DECLARED
 from medloom.converters.pixels.dicom_series import read_series
+from medloom.converters.registry import load_converter
 from medloom.schemas.errors import BadInput
 
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -226,3 +227,44 @@ def test_what_one_slice_says_of_text_counts_for_its_series(which: int, tmp_path:
         one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
     (sample,), refusals = listed()
     assert not refusals and sample.notes == (DECLARED,)
+
+
+def dated(scanner, folder: Path, patient: str, date: str, series: str, flat: bool) -> None:
+    folder.mkdir(parents=True)
+    for number in range(1 if flat else 3):
+        told = {"PatientID": patient, "StudyDate": date, "StudyInstanceUID": scanner.uid(series)}
+        one = scanner.slice(np.full((8, 8), 1024), (0, 0, number), series=series, **told)
+        if flat:
+            del one.ImagePositionPatient
+        one.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=("volumes", "pictures"))
+def test_studies_of_a_known_patient_are_visits_by_days(flat, tmp_path: Path, scanner, make_card, read) -> None:
+    days = {
+        ("P1", "a"): "20200102",
+        ("P1", "b"): "20200409",
+        ("P2", "c"): "20190101",
+        ("P2", "d"): "",
+        ("", "e"): "20200102",
+    }
+    for (patient, series), date in days.items():
+        dated(scanner, tmp_path / series, patient, date, series, flat)
+    one = make_card("dicom_series", PLAIN, modality="ct", patient={"column": "PatientID"})
+    samples, refusals = read(tmp_path, one)
+    assert not refusals and {sample.media[0].kind for sample in samples} == {"picture" if flat else "series"}
+    told = {sample.key[0]: sample.visit and (sample.visit.key, sample.visit.day) for sample in samples}
+    assert told == {"a": ("1", 0.0), "b": ("2", 98.0), "c": ("1", 0.0), "d": None, "e": None}
+    assert "2020" not in str([sample.visit for sample in samples])
+    assert "visits" in load_converter("dicom_series").gives(one)
+
+
+def test_visits_are_those_of_the_patients_that_the_card_tells_apart(tmp_path: Path, scanner, make_card, read) -> None:
+    """Whoever shared these files gave each study another PatientID."""
+    for number, (where, date) in enumerate((("p1/a", "20200102"), ("p1/b", "20200103"), ("p2/c", "20190101"))):
+        dated(scanner, tmp_path / where, f"anon{number}", date, where, flat=False)
+    by_folder = make_card("dicom_series", PLAIN, modality="ct", patient={"match": "^(p[0-9])/"})
+    samples, _ = read(tmp_path, by_folder)
+    assert {sample.key: sample.visit and sample.visit.day for sample in samples} == {"p1/a": 0, "p1/b": 1, "p2/c": 0}
+    samples, _ = read(tmp_path, make_card("dicom_series", PLAIN, modality="ct"))
+    assert [sample.visit for sample in samples] == [None] * 3, "nobody knows whose they are"
