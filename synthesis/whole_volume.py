@@ -6,19 +6,20 @@ import gzip
 import hashlib
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from medloom.converters.pixels.picture import from_array
+from medloom.converters.pixels.plane import native_axes
 from medloom.converters.pixels.volume import Volume
 from medloom.converters.pixels.window import apply_window
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
 from medloom.schemas.view import Derivation, Plane
-from medloom.synthesis.burned_in import without_text
+from medloom.synthesis.burned_in import looked_at, without_text
 from medloom.synthesis.scan import Scan
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
@@ -72,10 +73,10 @@ def _shown(scan: Scan, plane: Plane, index: int) -> NDArray[np.uint8]:
 def keep_volume(scan: Scan, hidden: bool, stage: Stage, made: Made) -> None:
     """The view of the whole volume, as NIfTI-1; hash and statistics are those of its middle slice.
 
-    `hidden`: a slice showed text that may tell who the patient is.
+    `hidden`: a slice showed text that may tell who the patient is. Those that weren't shown are looked at too.
     """
     try:
-        if hidden:
+        if hidden or _shows_text(scan, stage):
             told = "text in its slices may tell who the patient is: the volume isn't kept whole"
             raise BadInput("burned_in_text", told)
         data = nifti_bytes(scan.volume)
@@ -94,6 +95,17 @@ def keep_volume(scan: Scan, hidden: bool, stage: Stage, made: Made) -> None:
             sha256=sha256, bytes=len(data), passthrough=False, width=width, height=height, frames=slices,
         )
     )  # fmt: skip
+
+
+def _shows_text(scan: Scan, stage: Stage) -> bool:
+    """Whether any slice as it was taken shows text that may tell who the patient is."""
+    if scan.media.kind != "series" or not looked_at(stage, True, scan.volume.notes):
+        return False
+    from medloom.converters.identity.burned_in import text_in
+
+    plane = next(plane for plane in get_args(Plane) if native_axes(scan.volume.affine, plane)[0][0] == 2)
+    slices = (_shown(scan, plane, index) for index in range(scan.volume.count(plane)))
+    return any(line.identifying for shown in slices for line in text_in(shown))
 
 
 def nifti_bytes(volume: Volume) -> bytes:

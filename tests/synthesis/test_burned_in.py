@@ -226,3 +226,16 @@ def test_so_are_the_slices_of_a_series(sop, elements, looked, tmp_path):
     made = shown(tmp_path, series, policy="even", per_volume=3, keep_whole=True)
     assert masked(made).count(True) == looked
     assert len(made.whole) == (not looked)
+
+
+@pytest.mark.parametrize("says", ["YES", "NO"])
+def test_a_volume_isnt_kept_whole_for_a_slice_that_isnt_shown(says, tmp_path):
+    for number in range(3):
+        placed = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "ImagePositionPatient": [0, 0, 2 * number],
+                  "PixelSpacing": [1, 1], "BurnedInAnnotation": says}  # fmt: skip
+        dicom(tmp_path / f"{number}.dcm", picture(number == 2), **placed)
+    series = Media(kind="series", files=tuple(f"{number}.dcm" for number in range(3)))
+    made = shown(tmp_path, series, policy="centre", keep_whole=True)
+    assert masked(made) == [False]
+    assert [row.reason for row in made.refused] == (["burned_in_text"] if says == "YES" else [])
+    assert len(made.whole) == (says == "NO")
