@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medloom.converters.identity.dicom_profile import DECLARED
 from medloom.converters.pixels.header import has_preamble
 from medloom.converters.pixels.picture import from_array
 from medloom.converters.pixels.tiff_file import is_tiff
@@ -14,6 +15,7 @@ from medloom.converters.pixels.tiles import Pyramid, Tile, choose_tiles
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media
 from medloom.schemas.view import Derivation
+from medloom.synthesis.burned_in import without_text
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 
@@ -67,6 +69,8 @@ def _scene(slide: Pyramid, tile: Tile, media: Media, stage: Stage, made: Made) -
     )
     sha256 = stage.origin.marks[media.files[0]].sha256
     view = view_of(stage, media, prepared, sha256, derivation, spacing, None, None)
+    if DECLARED in (*slide.notes, *stage.sample.notes):  # a slide's SOP class begins as those of captures do
+        prepared, view = without_text(prepared, view, stage, made, dicom=True, notes=slide.notes)
     made.pictures[prepared.sha256] = prepared.data
     return Scene(
         view=view,

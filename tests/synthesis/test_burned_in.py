@@ -16,7 +16,7 @@ from medloom.converters.pixels.picture import PicturePolicy
 from medloom.converters.pixels.raster import decode
 from medloom.converters.video.clip import open_clip
 from medloom.schemas.card import SourceCard
-from medloom.schemas.catalog import FramePolicy, IdentitySettings, ViewPolicy
+from medloom.schemas.catalog import FramePolicy, IdentitySettings, TilePolicy, ViewPolicy
 from medloom.schemas.sample import Media, Region, Sample
 from medloom.synthesis.origin import Origin
 from medloom.synthesis.scenes import scenes_of
@@ -239,3 +239,15 @@ def test_a_volume_isnt_kept_whole_for_a_slice_that_isnt_shown(says, tmp_path):
     assert masked(made) == [False]
     assert [row.reason for row in made.refused] == (["burned_in_text"] if says == "YES" else [])
     assert len(made.whole) == (says == "NO")
+
+
+@pytest.mark.parametrize("says", ["YES", "NO"])
+def test_tiles_of_a_slide_that_says_so_are_looked_at(says, tmp_path):
+    grey = picture(named=True)
+    stained = np.stack([grey + np.uint8(5), grey // 3, grey], -1)
+    sizes = {"Rows": 240, "Columns": 480, "TotalPixelMatrixRows": 240, "TotalPixelMatrixColumns": 480}
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    whole_slide = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    dicom(tmp_path / "a.dcm", stained, whole_slide, **sizes, **colour, BurnedInAnnotation=says)
+    made = shown(tmp_path, Media(kind="slide", files=("a.dcm",)), tiles=TilePolicy(size=480))
+    assert masked(made) == [says == "YES"], made.refused
