@@ -63,6 +63,7 @@ class PictureTexts(Converter):
     stay; a row without a text is refused.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

@@ -48,7 +48,7 @@ def sections(text: str) -> tuple[Section, ...]:
 
 def _parts(text: str) -> Iterator[Section]:
     kind, at = "report", 0
-    for match in _HEADING.finditer(text):
+    for match in _HEADING.finditer(text.replace("\r", "\n")):  # as long as the text, so that places stay true
         words = match["colon"] or match["alone"]
         if match["alone"] and not words.strip().isupper():
             continue  # a word alone on its line is a heading only where it shouts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,13 @@ def test_a_heading_alone_shouts() -> None:
         ("findings", "Clear lungs."), ("impression", "Normal."),
     ]  # fmt: skip
     assert _kinds("The impression is of\nfindings\nthat vary.")[0][0] == "report"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_end_as_windows_and_old_exports_end_them(end: str) -> None:
+    text = end.join(("INDICATION", "Pneumonia.", "FINDINGS ", "Clear lungs.", "", "Impression: Normal."))
+    assert _kinds(text) == [("indication", "Pneumonia."), ("findings", "Clear lungs."), ("impression", "Normal.")]
+    assert all(text[part.start : part.end] == part.body for part in sections(text))
 
 
 def test_text_without_headings_is_one_report() -> None:
