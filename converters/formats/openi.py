@@ -41,6 +41,7 @@ class OpenI(Converter):
     are hundreds. The key is the name of the XML file.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

@@ -11,8 +11,8 @@ from medloom.converters.text.polarity import Stance, stance
 from medloom.converters.text.sentences import sentences
 from medloom.schemas.vocabulary import Concept
 
-ELSEWHERE = frozenset(("indication", "comparison", "history", "recommendation"))
-"""Sections that are not about what this picture shows."""
+ELSEWHERE = frozenset(("indication", "comparison", "history", "recommendation", "preliminary", "other"))
+"""Sections that are not about what this picture shows, or that nobody has signed."""
 
 
 class Mentioned(msgspec.Struct, frozen=True):

@@ -36,7 +36,7 @@ def test_a_report_with_headings_on_lines() -> None:
     kinds = dict(_kinds(MIMIC))
     assert kinds["indication"].endswith("eval for pneumonia")
     assert kinds["findings"].startswith("The heart is normal") and kinds["comparison"] == "None."
-    assert kinds["impression"].startswith("1. No acute") and kinds["report"] == "FINAL REPORT"
+    assert kinds["impression"].startswith("1. No acute") and "report" not in kinds
 
 
 def test_headings_within_a_line() -> None:
@@ -56,6 +56,44 @@ def test_lines_end_as_windows_and_old_exports_end_them(end: str) -> None:
     text = end.join(("INDICATION", "Pneumonia.", "FINDINGS ", "Clear lungs.", "", "Impression: Normal."))
     assert _kinds(text) == [("indication", "Pneumonia."), ("findings", "Clear lungs."), ("impression", "Normal.")]
     assert all(text[part.start : part.end] == part.body for part in sections(text))
+
+
+def test_findings_and_impression_under_one_heading_are_findings() -> None:
+    for words in ("FINDINGS AND IMPRESSION", "Findings/Impression"):
+        assert _kinds(f" HISTORY: Cough.\n\n {words}: AP portable. Normal heart.") == [
+            ("indication", "Cough."), ("findings", "AP portable. Normal heart."),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["CHEST, PA AND LATERAL", "PORTABLE AP CHEST RADIOGRAPH, ___", "CT OF THE HEAD"])
+def test_the_name_of_the_examination_ends_the_indication(name: str) -> None:
+    assert _kinds(f"INDICATION: Pneumonia?\n {name}:\n Clear lungs.\n\nIMPRESSION: Normal.") == [
+        ("indication", "Pneumonia?"), ("report", "Clear lungs."), ("impression", "Normal."),
+    ]  # fmt: skip
+
+
+def test_what_stands_below_an_unknown_heading_states_nothing() -> None:
+    assert _kinds("INDICATION: Cough.\nPROBLEM LIST: Pneumonia.\nPAST MEDICAL HISTORY: Stroke.") == [
+        ("indication", "Cough."), ("other", "Pneumonia."), ("indication", "Stroke."),
+    ]  # fmt: skip
+
+
+def test_some_capitals_are_no_headings() -> None:
+    parts = "LUNGS: Clear.\nPLEURA: No effusion."
+    assert _kinds(f"FINDINGS:\n{parts}\nIMPRESSION: Normal.") == [("findings", parts), ("impression", "Normal.")]
+    assert _kinds("COMPARISON:\nCHEST CT: Effusion.") == [("comparison", "CHEST CT: Effusion.")]
+    assert [kind for kind, _ in _kinds("TECHNIQUE: Portable\nAP AT 12:30 and\nno: other words.")] == ["technique"]
+
+
+@pytest.mark.parametrize("final", ["FINAL REPORT", "FINAL REPORT:", " FINAL REPORT (REVISED)"])
+def test_a_first_reading_is_kept_apart_from_the_final_report(final: str) -> None:
+    first = "5:20 PM\n Oedema.\nIMPRESSION: Effusion."
+    assert _kinds(f"WET READ: {first}\n{final}\nHISTORY: Cough.\nFINDINGS: Clear.\nIMPRESSION: Normal.") == [
+        ("preliminary", first), ("indication", "Cough."), ("findings", "Clear."), ("impression", "Normal."),
+    ]  # fmt: skip
+    assert _kinds(f"INDICATION: Cough.\n{final}\nClear lungs.") == [
+        ("indication", "Cough."), ("report", "Clear lungs."),
+    ]  # fmt: skip
 
 
 def test_text_without_headings_is_one_report() -> None:
@@ -95,4 +133,5 @@ def test_mentions_take_the_longest_words() -> None:
     text = "No pleural  effusions. Pericardial effusion."
     found = [(one.concept, text[one.start : one.end], one.stance) for one in lexicon.find(text)]
     assert found == [("pleural_effusion", "pleural  effusions", "absent"), ("effusion", "effusion", "present")]
-    assert [one.stance for one in lexicon.find("Effusion?", "indication")] == ["other"]
+    for kind in ("indication", "preliminary", "other"):
+        assert [one.stance for one in lexicon.find("Effusion?", kind)] == ["other"]
