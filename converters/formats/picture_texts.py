@@ -76,7 +76,7 @@ class PictureTexts(Converter):
             yield refused(bad.file or params.tables[0], bad)
             return
         reader = _Reader(card, params, split, pictures, many)
-        for found in params.read(root):
+        for found in params.read(root, split):
             if isinstance(found, Refusal):
                 yield found
                 continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from medloom.converters.formats.vqa_rows import is_like
 from medloom.converters.paths import inside
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
@@ -13,7 +14,8 @@ from medloom.schemas.sample import Split
 
 class PublishedSplit:
     """Looks up Samples. Files of keys are read once, at the start; those that the converter reads itself
-    (`annotations`: a table or an index for each split) are not, since all of their Samples are of that split.
+    (`annotations`: a table or an index for each split, or patterns of them) are not, since all of their Samples are of
+    that split. Of such a file the card may give the end of its path.
 
     Raises BadInput where a file that the card names can't be read: without it a published test set would be lost.
     """
@@ -21,10 +23,14 @@ class PublishedSplit:
     def __init__(self, root: Path, card: SourceCard, annotations: Collection[str] = ()) -> None:
         self._rule = card.split
         self._listed: dict[str, Split] = {}
+        self._patterns: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str | None] = {}
         if self._rule is None:
             return
         for file, split in self._rule.files.items():
-            if file in annotations:
+            patterns = tuple(one for one in annotations if is_like(file, one))
+            if patterns:
+                self._patterns[file] = patterns
                 continue
             for line in _lines(root, file):
                 key = line.strip()
@@ -58,14 +64,34 @@ class PublishedSplit:
             for folder, split in rule.folders.items():
                 if path.startswith(folder.strip("/") + "/"):
                     return split
-        if annotation is not None and annotation in rule.files:
-            return rule.files[annotation]
+        file = self._named(annotation) if annotation is not None else None
+        if file is not None:
+            return rule.files[file]
         if self._listed:
             name = PurePosixPath(path)
             for one in (key, path, name.name, name.stem):
                 if one in self._listed:
                     return self._listed[one]
         return None
+
+    def lost(self, annotations: Collection[str]) -> Iterator[BadInput]:
+        """``missing_file`` for each file of the card that none of the `annotations` is, where one of them is of no
+        split: it may be that file by another name, and a test set that nobody knows for one would be trained on."""
+        named = {self._named(annotation) for annotation in annotations}
+        for file, patterns in self._patterns.items():
+            if None in named and file not in named and file not in patterns:
+                yield BadInput("missing_file", f"the card's split names {file!r}, and no table is like it", file)
+
+    def _named(self, annotation: str) -> str | None:
+        """The file of the card that an annotation is: the one that tells most of its path."""
+        if annotation not in self._names:
+            found = (
+                file
+                for file, patterns in self._patterns.items()
+                if is_like(annotation, f"**/{file}") and any(is_like(annotation, one) for one in patterns)
+            )
+            self._names[annotation] = max(found, key=lambda file: (file == annotation, len(file)), default=None)
+        return self._names[annotation]
 
 
 def _lines(root: Path, file: str) -> list[str]:

@@ -13,7 +13,7 @@ from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.vqa_fields import QuestionFields
 from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, QuestionPictures
-from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of, is_like
+from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
@@ -53,9 +53,13 @@ class RowTables(base.Params):
     def _headers(cls, value: Any) -> Any:
         return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
-    def read(self, root: Path) -> Iterator[tuple[str, int, dict[str, Any] | BadInput] | Refusal]:
-        """(file, number, row) of each row of each table; a Refusal in the place of a table that can't be read."""
-        for file in files_of(root, self.tables):
+    def read(self, root: Path, split: PublishedSplit) -> Iterator[tuple[str, int, dict[str, Any] | BadInput] | Refusal]:
+        """(file, number, row) of each row of each table; a Refusal in the place of a table that can't be read, and for
+        each that the published split means and that no table is."""
+        files = list(files_of(root, self.tables))
+        for bad in split.lost([file for file in files if isinstance(file, str)]):
+            yield refused(bad.file or self.tables[0], bad)
+        for file in files:
             if isinstance(file, BadInput):
                 yield refused(file.file or self.tables[0], file)
                 continue
@@ -74,8 +78,7 @@ class RowTables(base.Params):
 
     def split_in(self, root: Path, card: SourceCard) -> PublishedSplit:
         """The split of rows as published; raises BadInput where its files can't be read."""
-        listed = card.split.files if card.split is not None else {}
-        return PublishedSplit(root, card, {file for file in listed if any(is_like(file, one) for one in self.tables)})
+        return PublishedSplit(root, card, self.tables)
 
 
 class Params(RowTables):

@@ -56,7 +56,7 @@ class TableReader:
             yield from self._sample(groups.pop(named))
 
     def _gather(self, groups: dict[tuple[str, ...], list[Entry]]) -> Iterator[Refusal]:
-        for found in self._params.read(self._root):
+        for found in self._params.read(self._root, self._split):
             if isinstance(found, Refusal):
                 yield found
                 continue

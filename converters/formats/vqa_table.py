@@ -21,6 +21,7 @@ class VqaTable(Converter):
     question that stands twice counts once. All rows wait in memory, packed, until the last file has been read.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

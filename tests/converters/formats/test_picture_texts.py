@@ -57,6 +57,13 @@ def test_roco_2(layout) -> None:
     ]
 
 
+def test_roco_2_with_captions_beside_the_pictures(tree, card_files, read) -> None:
+    files = card_files["roco_v2"]
+    moved = {f"{name.split('_')[0]}/{name}" if name.endswith(".csv") else name: files[name] for name in files}
+    samples, refusals = read(tree(moved), load_card("roco_v2"))
+    assert not refusals and [one.split for one in samples] == ["train", "validation"]
+
+
 def test_pmc_oa(layout) -> None:
     root, samples, refusals = layout("pmc_oa")
     assert not refusals

@@ -514,3 +514,39 @@ def test_whatever_stands_there_is_a_sample_or_refused(tmp_path_factory, rows):
     for one in load_converter("vqa_table").samples(root, card):
         assert isinstance(one, Sample | Refusal)
         msgspec.msgpack.encode(one)
+
+
+def test_the_published_split_of_tables_named_by_patterns(table) -> None:
+    def asked(name: str) -> str:
+        return json.dumps([{"image": f"{name}.png", "question": "What?", "answer": "x"}])
+
+    files = {f"{name}.png": None for name in "abcd"} | {
+        "one/train.json": asked("a"), "two/test.json": asked("b"), "two/old/test.json": asked("c"),
+    }  # fmt: skip
+    split = {"train.json": "train", "test.json": "test", "old/*.json": "validation"}
+    samples, refusals = table(files, {"split": {"files": split}}, tables=["**/*.json"], pictures=["{image}"])
+    assert not refusals
+    assert {one.key: one.split for one in samples} == {"a.png": "train", "b.png": "test", "c.png": "validation"}
+    split["validation.json"] = "validation"  # not there, and no table is left that could be it
+    assert not table(files, {"split": {"files": split}}, tables=["**/*.json"], pictures=["{image}"])[1]
+
+
+def test_a_published_split_that_no_table_is_of_is_told(table) -> None:
+    asked = json.dumps([{"image": "a.png", "question": "What?", "answer": "x"}])
+    samples, refusals = table(
+        {"a.png": None, "other/testing.json": asked},
+        {"split": {"files": {"train.json": "train", "held_out.json": "test"}}},
+        tables=["train.json", "**/*.json"], pictures=["{image}"],
+    )  # fmt: skip
+    assert [(each.unit, each.reason) for each in refusals] == [
+        ("held_out.json", "missing_file"), ("train.json", "missing_file"),
+    ]  # fmt: skip
+    assert [one.split for one in samples] == [None]
+
+
+def test_a_split_file_is_no_table_of_the_same_name_elsewhere(table) -> None:
+    asked = [json.dumps([{"image": f"{name}.png", "question": "What?", "answer": "x"}]) for name in "ab"]
+    files = {"a.png": None, "b.png": None, "test.json": asked[0], "more/test.json": asked[1]}
+    card = {"split": {"files": {"test.json": "test"}}}
+    samples, refusals = table(files, card, tables=["test.json", "more/*.json"], pictures=["{image}"])
+    assert not refusals and [one.split for one in samples] == ["test", None]
