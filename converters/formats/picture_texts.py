@@ -11,8 +11,8 @@ from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.other_table import OtherTable
 from medloom.converters.formats.published_split import PublishedSplit
-from medloom.converters.formats.table import Table
 from medloom.converters.formats.vqa_params import RowTables
 from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
 from medloom.converters.formats.vqa_pointer import Fields
@@ -23,14 +23,10 @@ from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Label, Refusal, Sample, Text
 
 
-class ManyOf(base.Params):
-    """The rows of another table that a row leads to, as a list: those of `table` whose column `by` is what stands `at`
-    the pointer. ``{views.*.file}`` then names a picture for each of them.
+class ManyOf(OtherTable):
+    """The rows of another table that a row leads to, as a list; see OtherTable. ``{views.*.file}`` then names a
+    picture for each of them.
     """
-
-    table: str
-    by: str
-    at: str
 
 
 class ListedLabels(base.Params):
@@ -71,10 +67,15 @@ class PictureTexts(Converter):
         try:
             split = params.split_in(root, card)
             pictures = params.pictures_in(root)
-            many = {name: (one.at, _several(root, one)) for name, one in params.many.items()}
+            torn = dict(pictures.refusals)
+            many = {
+                name: (one.at, _several(one.read(root, params.other_encoding), one.by, torn))
+                for name, one in params.many.items()
+            }
         except BadInput as bad:
             yield refused(bad.file or params.tables[0], bad)
             return
+        yield from torn.values()
         reader = _Reader(card, params, split, pictures, many)
         for found in params.read(root, split):
             if isinstance(found, Refusal):
@@ -93,13 +94,15 @@ class PictureTexts(Converter):
         return frozenset(found)
 
 
-def _several(root: Path, rule: ManyOf) -> dict[str, list[dict[str, str]]]:
-    table = Table(root, rule.table)
-    table.require(rule.by)
+def _several(
+    rows: Iterator[dict[str, str] | Refusal], by: str, torn: dict[str, Refusal]
+) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
-    for _, row in table.rows():
-        if not isinstance(row, BadInput):
-            found.setdefault(row[rule.by], []).append(row)
+    for row in rows:
+        if isinstance(row, Refusal):
+            torn[row.unit] = row
+        else:
+            found.setdefault(row[by], []).append(row)
     return found
 
 

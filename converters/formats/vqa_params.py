@@ -74,7 +74,12 @@ class RowTables(base.Params):
 
     def pictures_in(self, root: Path) -> QuestionPictures:
         """Finds the pictures that a row names; raises BadInput where a lookup can't be read."""
-        return QuestionPictures(root, self.pictures, self.suffixes, self.search, self.lookups)
+        return QuestionPictures(root, self.pictures, self.suffixes, self.search, self.lookups, self.other_encoding)
+
+    @property
+    def other_encoding(self) -> str | None:
+        """That of rows of other tables that are no UTF-8, where a table's own entry doesn't say."""
+        return self.fallback_encoding or self.encoding
 
     def split_in(self, root: Path, card: SourceCard) -> PublishedSplit:
         """The split of rows as published; raises BadInput where its files can't be read."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 
 from medloom.converters.base import Params
+from medloom.converters.formats.other_table import OtherTable
 from medloom.converters.formats.picture_finder import PictureFinder
-from medloom.converters.formats.table import Table
 from medloom.converters.formats.vqa_pointer import Fields, paths_of
 from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import Media
+from medloom.schemas.sample import Media, Refusal
 
 
 class PictureFields(Params):
@@ -23,15 +23,11 @@ class PictureFields(Params):
     role: str | None = None
 
 
-class Lookup(Params):
-    """Another table that a row leads to: the row of `table` whose column `by` is what stands `at` the pointer.
+class Lookup(OtherTable):
+    """The one row of another table that a row leads to; see OtherTable.
 
     Its cells are then found below the lookup's name: ``{main.dicom_id}``. The first row of a name counts.
     """
-
-    table: str
-    by: str
-    at: str
 
 
 class PictureSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +42,11 @@ class PictureSet(msgspec.Struct, frozen=True, kw_only=True):
 
 class QuestionPictures:
     """Finds pictures by template. `suffixes` and `search` as in `PictureFinder`; a folder to search that is not there
-    means that no picture is. Raises BadInput where a look-up's table can't be read."""
+    means that no picture is. `refusals` are those of rows of look-ups, by unit; rows of them that are no UTF-8 are in
+    `encoding`.
+
+    Raises BadInput where a look-up's table can't be read.
+    """
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class QuestionPictures:
         suffixes: tuple[str, ...] = (),
         search: str | None = None,
         lookups: dict[str, Lookup] | None = None,
+        encoding: str | None = None,
     ) -> None:
         self._pictures = pictures
         self._finder: PictureFinder | None = None
@@ -63,7 +64,8 @@ class QuestionPictures:
         except BadInput as bad:
             if bad.reason != "missing_folder":
                 raise
-        self._lookups = [(name, one.at, _table(root, one)) for name, one in (lookups or {}).items()]
+        self.refusals: dict[str, Refusal] = {}
+        self._lookups = [(name, one.at, self._table(root, one, encoding)) for name, one in (lookups or {}).items()]
 
     def fields(self, row: dict[str, object]) -> Fields:
         """The row, with what its look-ups lead to."""
@@ -94,12 +96,11 @@ class QuestionPictures:
                 lost.append(BadInput(reason, bad.detail, path))
         return PictureSet(named=tuple(path for path, _ in named), keys=keys, media=tuple(media), lost=tuple(lost))
 
-
-def _table(root: Path, lookup: Lookup) -> dict[str, dict[str, str]]:
-    table = Table(root, lookup.table)
-    table.require(lookup.by)
-    found: dict[str, dict[str, str]] = {}
-    for _, row in table.rows():
-        if not isinstance(row, BadInput):
-            found.setdefault(row[lookup.by], row)
-    return found
+    def _table(self, root: Path, lookup: Lookup, encoding: str | None) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for row in lookup.read(root, encoding):
+            if isinstance(row, Refusal):
+                self.refusals[row.unit] = row
+            else:
+                found.setdefault(row[lookup.by], row)
+        return found

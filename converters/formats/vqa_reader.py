@@ -50,6 +50,7 @@ class TableReader:
     def samples(self) -> Iterator[tuple[dict[str, Any] | None, Sample | Refusal]]:
         """(first row, Sample), or (None, Refusal)."""
         groups: dict[tuple[str, ...], list[Entry]] = {}
+        yield from ((None, bad) for bad in self._pictures.refusals.values())
         for bad in self._gather(groups):
             yield None, bad
         for named in list(groups):

@@ -15,6 +15,7 @@ from medloom.synthesis.task import Census, Context
 from medloom.synthesis.template import load_templates
 from medloom.synthesis.vocabulary import load_vocabulary
 
+METADATA = "mimic-cxr-2.0.0-metadata.csv"
 CONTEXT = Context(vocabulary=load_vocabulary(), templates=load_templates(), census=Census())
 
 
@@ -87,6 +88,33 @@ def test_reports_in_two_tables(layout) -> None:
         22, 2, "The cardiac silhouette is normal. No pneumothorax.",
     )  # fmt: skip
     assert {one.type for one in records("indiana_csv", root, second, "text.question", "concept.annotation")} == {3, 34}
+
+
+def test_torn_rows_of_other_tables_are_told_once(tree, card_files, read) -> None:
+    for name, table in (("indiana_csv", "indiana_projections.csv"), ("mimic_cxr_reports", METADATA)):
+        files = dict(card_files[name])
+        files[table] = files[table].rstrip("\n").rpartition(",")[0] + "\n"
+        samples, refusals = read(tree(files), load_card(name))
+        (torn,) = (each for each in refusals if each.reason == "bad_row")
+        assert (torn.unit, torn.file, torn.part) == (f"{table}#row=2", table, True)
+        assert samples
+
+
+def test_other_tables_have_settings_of_their_own_and_the_encoding_of_the_rows(tree, read, make_card) -> None:
+    root = tree({
+        "rows.csv": "id;text\n1;Lésion\n".encode("latin-1"), "a.png": None,
+        "views.txt": "id|na,me|side\n1|a|früh\n".encode("latin-1"), "who.csv": "id,who\n1,Zoë\n".encode("utf-16"),
+    })  # fmt: skip
+    params = {
+        "tables": ["rows.csv"], "encoding": "latin-1", "pictures": ["{views.*.na,me}.png"],
+        "texts": {"caption": "text"},
+        "many": {"views": {"table": "views.txt", "by": "id", "at": "id", "delimiter": "|"}},
+        "lookups": {"person": {"table": "who.csv", "by": "id", "at": "id", "encoding": "utf-16"}},
+        "facts": {"texts": {"note": "person.who", "side": "views.0.side"}},
+    }  # fmt: skip
+    (one,), refusals = read(root, make_card("picture_texts", params))
+    assert not refusals and [media.files[0] for media in one.media] == ["a.png"]
+    assert [text.body for text in one.texts] == ["Lésion", "Zoë", "früh"]
 
 
 def test_mimic_sections_with_the_pictures_of_the_study(layout) -> None:

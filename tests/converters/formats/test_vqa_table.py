@@ -550,3 +550,17 @@ def test_a_split_file_is_no_table_of_the_same_name_elsewhere(table) -> None:
     card = {"split": {"files": {"test.json": "test"}}}
     samples, refusals = table(files, card, tables=["test.json", "more/*.json"], pictures=["{image}"])
     assert not refusals and [one.split for one in samples] == ["test", None]
+
+
+def test_a_torn_row_of_a_look_up_is_told(table) -> None:
+    samples, refusals = table(
+        {
+            "q.json": json.dumps([{"id": name, "question": "What?", "answer": "x"} for name in "ab"]),
+            "files.csv": "id,name\na,a.png\nb\n", "a.png": None,
+        },
+        tables=["q.json"], pictures=["{seen.name}"], lookups={"seen": {"table": "files.csv", "by": "id", "at": "id"}},
+    )  # fmt: skip
+    assert [(each.unit, each.reason, each.part) for each in refusals] == [
+        ("files.csv#row=1", "bad_row", True), ("q.json#row=1", "no_picture", False),
+    ]  # fmt: skip
+    assert [one.key for one in samples] == ["a.png"]
