@@ -77,6 +77,8 @@ class PictureTexts(Converter):
             return
         yield from torn.values()
         reader = _Reader(card, params, split, pictures, many)
+        if params.facts.visit is not None:
+            reader.find_first_days(root)
         for found in params.read(root, split):
             if isinstance(found, Refusal):
                 yield found
@@ -89,6 +91,8 @@ class PictureTexts(Converter):
         found: set[Feature] = {"texts"}
         if params.labels is not None:
             found.add("labels")
+        if params.facts.visit is not None:
+            found.add("visits")
         if params.facts.spacing_mm:
             found.add("spacing")
         return frozenset(found)
@@ -106,6 +110,16 @@ def _several(
     return found
 
 
+class _Row(msgspec.Struct, frozen=True):
+    """A row with its pictures. `path` and `cells` are what the card's rules of patient and split look at."""
+
+    key: str
+    fields: Fields
+    found: PictureSet
+    path: str
+    cells: dict[str, str]
+
+
 class _Reader(msgspec.Struct, frozen=True):
     """Makes the Sample of a row."""
 
@@ -114,23 +128,53 @@ class _Reader(msgspec.Struct, frozen=True):
     split: PublishedSplit
     pictures: QuestionPictures
     many: dict[str, tuple[str, dict[str, list[dict[str, str]]]]]
+    first_day: dict[str | None, float] = {}
 
-    def read(self, file: str, pointer: str, row: dict[str, Any] | BadInput) -> Iterator[Sample | Refusal]:
+    def find_first_days(self, root: Path) -> None:
+        """Days count from the patient's own first row, so the tables are read twice."""
+        for found in self.params.read(root, self.split):
+            if isinstance(found, Refusal):
+                continue
+            file, number, values = found
+            try:
+                row = self._opened(file, f"{file}#row={number}", values)
+                if row is None:
+                    continue
+                patient, day = self._patient(row), self.params.facts.day(row.fields)
+            except BadInput:
+                continue  # refused when its turn comes
+            if day is not None:
+                self.first_day[patient] = min(day, self.first_day.get(patient, day))
+
+    def read(self, file: str, pointer: str, values: dict[str, Any] | BadInput) -> Iterator[Sample | Refusal]:
         key = pointer
         try:
-            if isinstance(row, BadInput):
-                raise row
-            fields = self.pictures.fields(self._joined(row))
-            if not all(fields[field] in values for field, values in self.params.only.items()):
+            row = self._opened(file, pointer, values)
+            if row is None:
                 return
-            found = self.pictures.find(self.pictures.named(fields))
-            key = self._key(fields, found, pointer)
-            sample = self._sample(key, file, pointer, fields, found)
+            key = row.key
+            sample = self._sample(file, pointer, row)
         except BadInput as bad:
             yield refused(key, bad, file)
             return
         yield sample
-        yield from (refused(f"{key}#{bad.file}", bad, bad.file, part=True) for bad in found.lost)
+        yield from (refused(f"{key}#{bad.file}", bad, bad.file, part=True) for bad in row.found.lost)
+
+    def _opened(self, file: str, pointer: str, values: dict[str, Any] | BadInput) -> _Row | None:
+        """None where it is no part of this source."""
+        if isinstance(values, BadInput):
+            raise values
+        fields = self.pictures.fields(self._joined(values))
+        if not all(fields[field] in wanted for field, wanted in self.params.only.items()):
+            return None
+        found = self.pictures.find(self.pictures.named(fields))
+        path = found.media[0].files[0] if found.media else found.named[0] if found.named else file
+        if not found.media and self.params.search is not None:  # only its name is known; it would lie near its table
+            path = f"{file.rpartition('/')[0]}/{path}".lstrip("/")
+        rules = (self.card.patient, self.card.split)
+        columns = [rule.column for rule in rules if rule is not None and not isinstance(rule, str) and rule.column]
+        cells = {column: fields[column] for column in columns}
+        return _Row(self._key(fields, found, pointer), fields, found, path, cells)
 
     def _joined(self, row: dict[str, Any]) -> dict[str, Any]:
         return {**row, **{name: rows.get(Fields(row)[at], []) for name, (at, rows) in self.many.items()}}
@@ -142,25 +186,24 @@ class _Reader(msgspec.Struct, frozen=True):
             return fill(self.params.key, fields)
         return "+".join(found.named) or pointer
 
-    def _sample(self, key: str, file: str, pointer: str, fields: Fields, found: PictureSet) -> Sample:
-        texts = tuple(self._texts(fields, pointer))
+    def _patient(self, row: _Row) -> str | None:
+        if isinstance(self.card.patient, PatientRule):
+            return self.card.patient_of(row.key, row.path, row.cells)
+        return row.key if self.card.patient == "one per case" else None
+
+    def _sample(self, file: str, pointer: str, row: _Row) -> Sample:
+        texts = tuple(self._texts(row.fields, pointer))
         if not texts:
             raise BadInput("no_text", "the row has no text", file)
-        path = found.media[0].files[0] if found.media else found.named[0] if found.named else file
-        if not found.media and self.params.search is not None:  # only its name is known; it would lie near its table
-            path = f"{file.rpartition('/')[0]}/{path}".lstrip("/")
-        rules = (self.card.patient, self.card.split)
-        columns = [rule.column for rule in rules if rule is not None and not isinstance(rule, str) and rule.column]
-        cells = {column: fields[column] for column in columns}
-        patient = key if self.card.patient == "one per case" else None
-        if isinstance(self.card.patient, PatientRule):
-            patient = self.card.patient_of(key, path, cells)
-        labels, notes = self._labels(fields, pointer)
-        facts = self.params.facts.of(fields, pointer, self.card, self.params.facts.day(fields))
+        patient = self._patient(row)
+        labels, notes = self._labels(row.fields, pointer)
+        first = self.first_day.get(patient) if patient is not None else None
+        facts = self.params.facts.of(row.fields, pointer, self.card, first)
         facts["texts"] = (*texts, *facts["texts"])
         return Sample(
-            key=key, patient=patient, split=self.split.of(key, path, cells, file), media=found.media, labels=labels,
-            missing=tuple(bad.file or "" for bad in found.lost), notes=notes, **facts,
+            key=row.key, patient=patient, split=self.split.of(row.key, row.path, row.cells, file),
+            media=row.found.media, labels=labels, missing=tuple(bad.file or "" for bad in row.found.lost), notes=notes,
+            **facts,
         )  # fmt: skip
 
     def _texts(self, fields: Fields, pointer: str) -> Iterator[Text]:

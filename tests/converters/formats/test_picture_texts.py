@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medloom.converters.registry import load_converter
 from medloom.flows.cards import load_card
 from medloom.schemas.sample import Sample
 from medloom.synthesis.origin import Origin
@@ -150,3 +151,24 @@ def test_whole_reports_are_cut_and_licences_are_each_rows_own(tree, read, make_c
     body = (root / "reports.tsv").read_text().split('"')[1]
     start, end = map(int, cut.pointer.rpartition("characters=")[2].split(":"))
     assert body[start:end] == cut.body
+
+
+def test_days_count_from_the_patients_first_study(tree, read, make_card) -> None:
+    root = tree({
+        "reports.jsonl": "".join(f'{{"study": "s{n}", "text": "Clear lungs in {n}."}}\n' for n in (1, 2, 3, 4, 5)),
+        "studies.csv": "study,who,date,file\ns1,a,21800506,1.png\ns2,b,21700101,2.png\ns3,a,21800501,3.png\n"
+        "s4,a,,4.png\ns5,b,soon,5.png\n",
+        "1.png": None, "3.png": None,
+    })  # fmt: skip
+    params = {
+        "tables": ["reports.jsonl"], "key": "{study}", "pictures": ["{of.file}"], "texts": {"findings": "text"},
+        "lookups": {"of": {"table": "studies.csv", "by": "study", "at": "study"}},
+        "facts": {"visit": {"column": "of.date", "kind": "date", "format": "%Y%m%d"}},
+    }  # fmt: skip
+    card = make_card("picture_texts", params, patient={"column": "of.who"})
+    samples, refusals = read(root, card)
+    assert [(one.key, one.patient, one.visit and one.visit.day) for one in samples] == [
+        ("s1", "a", 5.0), ("s2", "b", 0.0), ("s3", "a", 0.0), ("s4", "a", None),
+    ]  # fmt: skip
+    assert [(each.unit, each.reason) for each in refusals if not each.part] == [("s5", "bad_visit")]
+    assert "visits" in load_converter("picture_texts").gives(card)
