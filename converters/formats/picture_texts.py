@@ -15,7 +15,7 @@ from medloom.converters.formats.other_table import OtherTable
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.vqa_params import RowTables
 from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
-from medloom.converters.formats.vqa_pointer import Fields
+from medloom.converters.formats.vqa_pointer import Fields, plain
 from medloom.converters.refused import refused
 from medloom.converters.text.sections import sections
 from medloom.schemas.card import PatientRule, SourceCard
@@ -40,9 +40,9 @@ class ListedLabels(base.Params):
 
 
 class Params(RowTables):
-    """`texts` says at which pointer each kind of text stands (``caption``, ``findings``, ``report``, ...); a ``report``
-    is cut into its sections by their headings. Blank ones, and those in `blank`, are no text. `many` are tables with
-    several rows for one.
+    """`texts` says at which pointer each kind of text, or a list of such texts, stands (``caption``, ``findings``,
+    ``report``, ...); a ``report`` is cut into its sections by their headings. Blank ones, and those in `blank`, are no
+    text. `many` are tables with several rows for one.
     """
 
     many: dict[str, ManyOf] = Field(default_factory=dict)
@@ -207,8 +207,7 @@ class _Reader(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def _texts(self, fields: Fields, pointer: str) -> Iterator[Text]:
-        for kind, at in self.params.texts.items():
-            body = fields[at]
+        for kind, at, body in self._bodies(fields):
             if not body or body in self.params.blank:
                 continue
             where = f"{pointer},{at}"
@@ -222,6 +221,15 @@ class _Reader(msgspec.Struct, frozen=True):
                     kind=part.kind, body=" ".join(part.body.split()), language=self.params.language,
                     pointer=f"{where};characters={part.start}:{part.end}",
                 )  # fmt: skip
+
+    def _bodies(self, fields: Fields) -> Iterator[tuple[str, str, str]]:
+        """(kind, pointer, body) of each text, and of each entry where a list of them stands."""
+        for kind, at in self.params.texts.items():
+            value = fields.value(at)
+            if isinstance(value, list):
+                yield from ((kind, f"{at}.{number}", plain(entry)) for number, entry in enumerate(value))
+            else:
+                yield kind, at, fields[at]
 
     def _labels(self, fields: Fields, pointer: str) -> tuple[tuple[Label, ...], tuple[str, ...]]:
         rule = self.params.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,20 @@ def test_days_count_from_the_patients_first_study(tree, read, make_card) -> None
     ]  # fmt: skip
     assert [(each.unit, each.reason) for each in refusals if not each.part] == [("s5", "bad_visit")]
     assert "visits" in load_converter("picture_texts").gives(card)
+
+
+def test_each_text_of_a_list_is_one(tree, read, make_card) -> None:
+    rows = [
+        {"file": "a.png", "said": ["Figure 1 shows\na mass.", " ", None, "None", "See Fig. 1."], "whole": []},
+        {"file": "b.png", "said": None, "whole": ["FINDINGS: Clear.\nIMPRESSION: Normal."]},
+        {"file": "c.png", "said": []},
+    ]  # fmt: skip
+    root = tree({"rows.json": json.dumps(rows), **{f"{name}.png": None for name in "abc"}})
+    params = {"tables": ["rows.json"], "pictures": ["{file}"], "texts": {"mention": "said", "report": "whole"}}
+    samples, refusals = read(root, make_card("picture_texts", params))
+    assert [[(text.kind, text.body) for text in one.texts] for one in samples] == [
+        [("mention", "Figure 1 shows a mass."), ("mention", "See Fig. 1.")],
+        [("findings", "Clear."), ("impression", "Normal.")],
+    ]  # fmt: skip
+    assert [text.pointer for text in samples[0].texts] == ["rows.json#row=0,said.0", "rows.json#row=0,said.4"]
+    assert [(each.unit, each.reason) for each in refusals] == [("c.png", "no_text")]
