@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.by_number import by_number
 from medloom.converters.formats.clip_marks import FrameTable, TripletFile, table_events, triplet_marks
 from medloom.converters.formats.files_under import RASTERS, files_under
 from medloom.converters.formats.name_template import fields_of, fill
@@ -25,7 +26,8 @@ from medloom.schemas.sample import Event, Media, Refusal, Region, Sample, Text
 
 class Params(base.Params):
     """`clips` is a regular expression over whole paths below the root: of video files, or, with `rate`, of folders of
-    frames, one picture each, so many in a second. Its named groups fill the templates.
+    frames, one picture each, so many in a second, in the order of the numbers in their names. Its named groups fill the
+    templates.
 
     `transcripts` are files of what is said (.srt, .vtt, .json), the first that is there counts; `marks` are tables of
     frames, `triplets` JSON files. Each may be missing for some of the clips.
@@ -58,6 +60,7 @@ class ClipFiles(Converter):
     """One Sample for each clip. A mark or cue that can't be used is a Refusal of its own."""
 
     Params = Params
+    version = "2"
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
@@ -113,7 +116,7 @@ def _clips(root: Path, params: Params) -> Iterator[tuple[str, tuple[str, ...], d
         found = params.pattern.fullmatch(path)
         if found is not None:
             values = {"path": path, **{name: value or "" for name, value in found.groupdict().items()}}
-            yield path, tuple(files), values
+            yield path, tuple(sorted(files, key=by_number)), values
 
 
 def _marks(root: Path, params: Params, values: dict[str, str], lost: list[BadInput]) -> Iterator[Event | Region]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats import csv_labels
+from medloom.converters.formats.by_number import by_number
 from medloom.converters.formats.csv_labels import CsvLabels
 from medloom.converters.formats.files_under import RASTERS, files_under
 from medloom.converters.formats.name_template import fields_of, fill
@@ -52,12 +53,14 @@ class Params(csv_labels.Params):
 
 
 class Clips(Converter):
-    """Tables of clips: video containers, animated GIF, cine DICOM, and folders of frames in the order of their names.
+    """Tables of clips: video containers, animated GIF, cine DICOM, and folders of frames in the order of the numbers
+    in their names.
 
     What the table says of a clip is said of the whole clip. Events that name a clip which isn't there are refused.
     """
 
     Params = Params
+    version = "2"
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
@@ -101,7 +104,7 @@ def _media(root: Path, path: str, params: Params) -> Media:
         return Media(kind="clip", files=(path,))
     if ending in RASTERS:
         return Media(files=(path,))
-    frames = tuple(files_under(root, path, RASTERS))
+    frames = tuple(sorted(files_under(root, path, RASTERS), key=by_number))
     rate = params.frames_per_second
     if not frames:
         raise BadInput("not_a_clip", f"{path!r} is neither a clip nor a folder of frames", path)

@@ -65,6 +65,14 @@ def test_cholect50(tree, read, card_files) -> None:
     ]  # fmt: skip
 
 
+def test_frames_are_in_the_order_of_their_numbers(tree, read, make_card) -> None:
+    numbers = [1, 10, 11, 2, 9]
+    root = tree({f"{folder}/{number}.jpg": b"x" for folder in ("a", "b/c2_f") for number in numbers})
+    samples, refusals = read(root, make_card("clip_files", {"clips": r"(?P<name>.+)", "rate": 2}))
+    assert not refusals
+    assert [[Path(file).stem for file in one.media[0].files] for one in samples] == [["1", "2", "9", "10", "11"]] * 2
+
+
 def test_what_is_said_goes_with_its_clip(tree, read, make_card) -> None:
     root = tree({
         "a.mp4": b"x", "a.srt": SRT, "b.mp4": b"x", "b.json": JSON, "c.mp4": b"x", "c.vtt": "nothing", "c.json": JSON,
