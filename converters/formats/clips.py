@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats import csv_labels
 from medloom.converters.formats.by_number import by_number
-from medloom.converters.formats.csv_labels import CsvLabels
+from medloom.converters.formats.csv_labels import labelled, told
 from medloom.converters.formats.files_under import RASTERS, files_under
 from medloom.converters.formats.name_template import fields_of, fill
+from medloom.converters.formats.picture_table import PictureRow
 from medloom.converters.formats.table import Table
 from medloom.converters.refused import refused
 from medloom.converters.video.clip import VIDEO
@@ -64,8 +64,7 @@ class Clips(Converter):
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
-        plain = params.model_dump(exclude={"events", "frames_per_second"}, exclude_unset=True)
-        labels = card.model_copy(update={"params": plain})
+        rate = params.frames_per_second
         events: dict[str, list[Event]] = {}
         lost: list[Refusal] = []
         if params.events is not None:
@@ -73,42 +72,49 @@ class Clips(Converter):
                 events, lost = _events(root, params.events)
             except BadInput as bad:
                 yield refused(params.events.table, bad, params.events.table)
-        for item in CsvLabels().samples(root, labels):
-            if isinstance(item, Refusal):
-                yield item
-                continue
-            path = item.media[0].files[0]
-            try:
-                media = _media(root, path, params)
-            except BadInput as bad:
-                yield refused(item.key, bad, path)
-                continue
-            yield msgspec.structs.replace(item, media=(media,), events=tuple(events.pop(path, ())))
+
+        def shown(rows: list[PictureRow]) -> dict[str, Any]:
+            return {"media": (_media(root, rows, rate),), "events": tuple(events.pop(rows[0].path, ()))}
+
+        yield from labelled(root, card, params, shown, (rate,) if isinstance(rate, str) else (), folders=True)
         yield from lost
         for path in sorted(events):
-            left = BadInput("missing_file", f"{len(events[path])} events name a clip that no row names", path)
+            left = BadInput("missing_file", f"{len(events[path])} events name a clip that no usable row names", path)
             yield refused(path, left, path, part=True)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
-        plain = params.model_dump(exclude={"events", "frames_per_second"}, exclude_unset=True)
-        found: set[Feature] = {"clips", *CsvLabels().gives(card.model_copy(update={"params": plain}))}
+        found: set[Feature] = {"clips", "labels", *told(card, params)}
         if params.events is not None:
             found.add("events")
         return frozenset(found)
 
 
-def _media(root: Path, path: str, params: Params) -> Media:
+def _media(root: Path, rows: list[PictureRow], rate: float | str | None) -> Media:
+    path = rows[0].path
     ending = Path(path).suffix.lower()
-    if ending in (*VIDEO, *ANIMATED, *CINE):
-        return Media(kind="clip", files=(path,))
-    if ending in RASTERS:
-        return Media(files=(path,))
+    if not (root / path).is_dir():
+        if ending in (*VIDEO, *ANIMATED, *CINE):
+            return Media(kind="clip", files=(path,))
+        if ending in RASTERS:
+            return Media(files=(path,))
     frames = tuple(sorted(files_under(root, path, RASTERS), key=by_number))
-    rate = params.frames_per_second
     if not frames:
         raise BadInput("not_a_clip", f"{path!r} is neither a clip nor a folder of frames", path)
-    return Media(kind="clip", files=frames, rate=float(rate) if isinstance(rate, int | float) else None)
+    return Media(kind="clip", files=frames, rate=_rate(rows, rate) if isinstance(rate, str) else rate)
+
+
+def _rate(rows: list[PictureRow], column: str) -> float:
+    cells = {row.values[column] for row in rows}
+    if len(cells) > 1:
+        raise BadInput("conflicting_rows", f"rows of one clip state {sorted(cells)} in {column!r}", rows[0].table)
+    try:
+        rate = float(*cells)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1e6:
+        raise BadInput("no_frame_time", f"{rows[0].values[column]!r} in {column!r} is no frame rate", rows[0].table)
+    return rate
 
 
 def _events(root: Path, asked: Events) -> tuple[dict[str, list[Event]], list[Refusal]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,36 +64,57 @@ class CsvLabels(Converter):
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
-        params = Params.model_validate(card.params)
-        hot = tuple(card.labels) if params.one_hot == "card" else tuple(params.one_hot)
-        try:
-            table = PictureTable(root, card, params, (*hot, *params.columns, *params.lists))
-        except BadInput as bad:
-            yield refused(bad.file or params.tables[0], bad)
-            return
-        reader = _LabelReader(card, params, hot)
-        rows = _grouped(table) if params.merge_rows else _single(table)
-        for item in rows:
-            if isinstance(item, Refusal):
-                yield item
-                continue
-            try:
-                yield _sample(item, table, reader)
-            except BadInput as bad:
-                yield refused(item[0].key, bad, item[0].path)
+        yield from labelled(root, card, Params.model_validate(card.params), _picture)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        params = Params.model_validate(card.params)
-        found: set[Feature] = {"labels"}
-        if params.one_hot or params.nothing or card.exhaustive.labels:
-            found.add("absent_labels")
-        if params.facts.texts:
-            found.add("texts")
-        if params.facts.visit is not None:
-            found.add("visits")
-        if params.facts.spacing_mm:
-            found.add("spacing")
-        return frozenset(found)
+        return frozenset({"labels", *told(card, Params.model_validate(card.params))})
+
+
+def labelled(
+    root: Path,
+    card: SourceCard,
+    params: Params,
+    shown: Callable[[list[PictureRow]], dict[str, Any]],
+    columns: tuple[str, ...] = (),
+    folders: bool = False,
+) -> Iterator[Sample | Refusal]:
+    """The Samples of label tables. `shown` gives the media of a picture's rows, and other fields that the labels don't
+    tell; it wants `columns`. With `folders`, a row may lead to a folder.
+    """
+    hot = tuple(card.labels) if params.one_hot == "card" else tuple(params.one_hot)
+    try:
+        table = PictureTable(root, card, params, (*hot, *params.columns, *params.lists, *columns), folders)
+    except BadInput as bad:
+        yield refused(bad.file or params.tables[0], bad)
+        return
+    reader = _LabelReader(card, params, hot)
+    rows = _grouped(table) if params.merge_rows else _single(table)
+    for item in rows:
+        if isinstance(item, Refusal):
+            yield item
+            continue
+        try:
+            yield _sample(item, table, reader, shown)
+        except BadInput as bad:
+            yield refused(item[0].key, bad, item[0].path)
+
+
+def told(card: SourceCard, params: Params) -> frozenset[Feature]:
+    """The features beside present labels."""
+    found: set[Feature] = set()
+    if params.one_hot or params.nothing or card.exhaustive.labels:
+        found.add("absent_labels")
+    if params.facts.texts:
+        found.add("texts")
+    if params.facts.visit is not None:
+        found.add("visits")
+    if params.facts.spacing_mm:
+        found.add("spacing")
+    return frozenset(found)
+
+
+def _picture(rows: list[PictureRow]) -> dict[str, Any]:
+    return {"media": (Media(files=(rows[0].path,)),)}
 
 
 def _single(table: PictureTable) -> Iterator[list[PictureRow] | Refusal]:
@@ -118,12 +139,17 @@ def _grouped(table: PictureTable) -> Iterator[list[PictureRow] | Refusal]:
     yield from groups.values()
 
 
-def _sample(rows: list[PictureRow], table: PictureTable, reader: _LabelReader) -> Sample:
+def _sample(
+    rows: list[PictureRow],
+    table: PictureTable,
+    reader: _LabelReader,
+    shown: Callable[[list[PictureRow]], dict[str, Any]],
+) -> Sample:
     facts: list[dict[str, Any]] = [table.facts(row) for row in rows]
     if any(one["patient"] != facts[0]["patient"] or one["split"] != facts[0]["split"] for one in facts):
         raise BadInput("conflicting_rows", "rows of one picture name different patients or splits", rows[0].table)
     labels, complete = reader.read(rows)
-    return Sample(**facts[0], media=(Media(files=(rows[0].path,)),), labels=labels, complete_labels=complete)
+    return Sample(**facts[0], labels=labels, complete_labels=complete, **shown(rows))
 
 
 class _LabelReader:

@@ -15,11 +15,20 @@ class PictureFinder:
     """`template` over the row's columns gives the path below the root (``images/{filename}``).
 
     `suffixes` are tried in turn where the table leaves them out. With `search`, a folder, only the file's name counts:
-    it is looked for in all folders below. Raises BadInput ``missing_folder`` where `search` is no folder.
+    it is looked for in all folders below. Raises BadInput ``missing_folder`` where `search` is no folder. With
+    `folders`, the path may be that of a folder.
     """
 
-    def __init__(self, root: Path, template: str, suffixes: tuple[str, ...] = (), search: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        template: str,
+        suffixes: tuple[str, ...] = (),
+        search: str | None = None,
+        folders: bool = False,
+    ) -> None:
         self._root = root
+        self._folders = folders
         self._template = template
         self._suffixes = suffixes or ("",)
         self._by_name: dict[str, list[str]] | None = None
@@ -56,5 +65,9 @@ class PictureFinder:
             if not found:
                 raise BadInput("missing_file", f"no file is called {PurePosixPath(path).name!r}", path)
             path = found[0]
-        inside(self._root, path)
+        try:
+            inside(self._root, path)
+        except BadInput as bad:
+            if bad.reason != "not_a_file" or not self._folders:
+                raise
         return path

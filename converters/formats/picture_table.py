@@ -53,16 +53,18 @@ class PictureRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PictureTable:
-    """The rows of all tables, with their pictures.
+    """The rows of all tables, with their pictures; with `folders`, a picture may be a folder.
 
     Raises BadInput where the split's files or the folder to search can't be read.
     """
 
-    def __init__(self, root: Path, card: SourceCard, params: TableParams, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, root: Path, card: SourceCard, params: TableParams, columns: tuple[str, ...], folders: bool = False
+    ) -> None:
         self._root = root
         self._card = card
         self._params = params
-        self._finder = PictureFinder(root, params.picture, params.suffixes, params.search)
+        self._finder = PictureFinder(root, params.picture, params.suffixes, params.search, folders)
         self._split = PublishedSplit(root, card, params.tables)
         patient = card.patient.column if isinstance(card.patient, PatientRule) else None
         named = [patient, card.split.column if card.split else None, *params.only]

@@ -54,11 +54,55 @@ def test_events_in_every_unit(tmp_path: Path, unit: str, start: str, end: str, r
     ]  # fmt: skip
 
 
-def test_a_folder_is_a_clip_of_its_frames(tmp_path: Path) -> None:
-    for name in ("b.png", "a.png"):
-        (tmp_path / "frames").mkdir(exist_ok=True)
-        (tmp_path / "frames" / name).write_bytes(b"x")
-    (tmp_path / "clips.csv").write_text("clip,a\nframes,0\n")
-    found = list(Clips().samples(tmp_path, _card(frames_per_second=12.5)))
-    reasons = [one.reason for one in found if isinstance(one, Refusal)]
-    assert not reasons or reasons == ["not_a_file"]
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Two folders of three frames, and one without."""
+    for folder in ("one.mp4", "b/two", "none"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("2.png", "1.png", "10.png"):
+        for folder in ("one.mp4", "b/two"):
+            (tmp_path / folder / name).write_bytes(b"x")
+    return tmp_path
+
+
+def _read(root: Path, card: SourceCard) -> tuple[list[Sample], list[Refusal]]:
+    found = list(Clips().samples(root, card))
+    return [one for one in found if isinstance(one, Sample)], [one for one in found if isinstance(one, Refusal)]
+
+
+def test_a_folder_is_a_clip_of_its_frames(frames: Path) -> None:
+    (frames / "clips.csv").write_text("clip,a\none.mp4,0\nb/two,1\nnone,1\nno,1\n")
+    (frames / "events.csv").write_text("clip,what,from,to\nb/two,cut,0,1\nnone,cut,0,1\n")
+    events = {"table": "events.csv", "clip": "{clip}", "name": "what", "start": "from", "end": "to"}
+    samples, refusals = _read(frames, _card(frames_per_second=12.5, events=events))
+    assert [(one.key, one.media[0].kind, one.media[0].rate, len(one.events)) for one in samples] == [
+        ("one.mp4", "clip", 12.5, 0), ("b/two", "clip", 12.5, 1),
+    ]  # fmt: skip
+    assert samples[1].media[0].files == ("b/two/1.png", "b/two/2.png", "b/two/10.png")
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [
+        ("none", "not_a_clip", False), ("clips.csv#row=3", "missing_file", False), ("none", "missing_file", True),
+    ]  # fmt: skip
+
+
+def test_a_folder_outside_the_source_is_no_clip(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "1.png").write_bytes(b"x")
+    (frames / "link").symlink_to(outside)
+    (frames / "clips.csv").write_text("clip,a\nlink,1\n../x,1\n")
+    samples, refusals = _read(frames, _card(frames_per_second=1))
+    assert not samples and [one.reason for one in refusals] == ["unsafe_path", "unsafe_path"]
+
+
+def test_each_row_may_state_its_own_rate(frames: Path) -> None:
+    rows = "one.mp4,0,2\nb/two,1,29.97\n"
+    (frames / "clips.csv").write_text(f"clip,a,fps\n{rows}")
+    samples, refusals = _read(frames, _card(frames_per_second="fps"))
+    assert not refusals and [one.media[0].rate for one in samples] == [2, 29.97]
+    (frames / "clips.csv").write_text("clip,a,fps\none.mp4,0,\nb/two,1,fast\n")
+    samples, refusals = _read(frames, _card(frames_per_second="fps"))
+    assert not samples and [one.reason for one in refusals] == ["no_frame_time", "no_frame_time"]
+    (frames / "clips.csv").write_text("clip,a,fps\nb/two,1,2\nb/two,1,3\n")
+    samples, refusals = _read(frames, _card(frames_per_second="fps", merge_rows=True))
+    assert not samples and [one.reason for one in refusals] == ["conflicting_rows"]
+    samples, refusals = _read(frames, _card(frames_per_second="rate"))
+    assert not samples and [one.reason for one in refusals] == ["missing_column"]
