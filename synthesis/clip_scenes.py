@@ -49,14 +49,16 @@ def clip_scenes(media: Media, stage: Stage, made: Made) -> Iterator[Scene]:
 
     What is said of a whole clip isn't proven by each of its frames: a scene carries the events that go on at its time,
     the regions of its own frame, and the clip's labels only where the card says that every frame shows them.
-    Frames that can't be decoded, and an end that is missing, are told as refusals of a part.
+    Frames that can't be decoded, an end that is missing, and events beyond the end are told as refusals of a part.
 
     Raises BadInput where the clip can't be read.
     """
     policy = stage.origin.views.frames
     clip = open_clip(_paths(media, stage), rate=media.rate, times=media.times)
-    events = tuple(event for event in stage.sample.events if event.media == media.key)
-    reel = Reel(media, clip, events, float(np.median(np.diff(clip.times))) if len(clip.times) > 1 else clip.duration_s)
+    moment_s = float(np.median(np.diff(clip.times))) if len(clip.times) > 1 else clip.duration_s
+    events = tuple(_within(clip, moment_s, [one for one in stage.sample.events if one.media == media.key], stage, made))
+    made.events[media.key] = events
+    reel = Reel(media, clip, events, moment_s)
     if clip.loss is not None:
         _tell(BadInput("truncated", clip.loss), reel, stage, made)
     drawn = [one.frame for one in stage.sample.regions if one.media == media.key and one.frame is not None]
@@ -85,6 +87,19 @@ def _paths(media: Media, stage: Stage) -> list[Path]:
         return [origin.path(file) for file in media.files]
     origin.path(media.files[0])
     return [inside(origin.root, origin.real(file)) for file in media.files]
+
+
+def _within(clip: Clip, moment_s: float, events: list[Event], stage: Stage, made: Made) -> Iterator[Event]:
+    """The events as far as they lie in the clip. An end that is over by a frame at most is rounding, and not told."""
+    for event in events:
+        late = event.start_s >= clip.duration_s
+        if late or event.end_s > clip.duration_s + moment_s * 1.001:
+            what = f"{event.name} from {event.start_s:.2f} to {event.end_s:.2f} s"
+            fate = "it is left out" if late else "it is cut"
+            bad = BadInput("event_outside", f"{what}, but the clip ends at {clip.duration_s:.2f} s: {fate}")
+            made.refused.append(refusal(stage.sample, bad, event.pointer.split("#", 1)[0], part=True))
+        if not late:
+            yield msgspec.structs.replace(event, end_s=min(event.end_s, clip.duration_s))
 
 
 def _tell(bad: BadInput, reel: Reel, stage: Stage, made: Made) -> None:

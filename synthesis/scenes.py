@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 
@@ -11,7 +12,7 @@ from medloom.converters.pixels.picture import Prepared
 from medloom.schemas.appearance import Appearance
 from medloom.schemas.errors import BadInput
 from medloom.schemas.identity import digest
-from medloom.schemas.sample import Acquisition, Media, Refusal, Sample
+from medloom.schemas.sample import Acquisition, Event, Media, Refusal, Sample
 from medloom.schemas.view import Derivation, Plane, View
 from medloom.synthesis.facts import Naming, stated_labels
 from medloom.synthesis.origin import Origin
@@ -34,6 +35,8 @@ class Made:
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
     slices: dict[str, list[tuple[Plane, int]]] = field(default_factory=dict)
     """Slices that were chosen of each volume, for those that are shown on its grid."""
+    events: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    """Events of each clip that could be opened, up to its end."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ def scenes_of(sample: Sample, origin: Origin) -> Made:
     order = {media.key: number for number, media in enumerate(sample.media)}
     made.scenes.sort(key=lambda scene: order[scene.view.media])
     made.refused = [hidden.refusal(row) for row in (*made.refused, *naming.refused.values())]
+    unseen = [event for event in sample.events if event.media not in made.events]
     made.case = Case(
-        sample=sample,
+        sample=msgspec.structs.replace(sample, events=(*unseen, *chain.from_iterable(made.events.values()))),
         terms=stage.terms,
         naming=naming,
         scenes=tuple(made.scenes),

@@ -102,6 +102,7 @@ class EventTime(_ClipTask):
     """
 
     name: ClassVar[str] = "clip.event"
+    version: ClassVar[str] = "2"
     config: ClassVar[Config] = "video"
     needs = (frozenset({"clips", "events"}),)
 
