@@ -169,12 +169,13 @@ class Build:
         from medloom.flows.corpus import decide
         from medloom.flows.heap import give_back
 
-        with self._timed("filter and split"), self.progress.bar("corpus: filter and split", "records") as bar:
-            drops = [drop for state in self.sources.values() for drop in state.drops]
-            self.decisions = decide(self.folders, drops, self.filters, self.catalog.split, answerer_of(self))
-            self.progress.advance(bar, len(self.decisions.records))
-        give_back()
-        if self.decisions.kept.is_empty():
+        if self.folders:
+            with self._timed("filter and split"), self.progress.bar("corpus: filter and split", "records") as bar:
+                drops = [drop for state in self.sources.values() for drop in state.drops]
+                self.decisions = decide(self.folders, drops, self.filters, self.catalog.split, answerer_of(self))
+                self.progress.advance(bar, len(self.decisions.records))
+            give_back()
+        if self.decisions is None or self.decisions.kept.is_empty():
             raise BuildError(
                 "no record is left: every source gave none, or the filters dropped all; see `medloom plan`"
             )
@@ -280,7 +281,8 @@ class Build:
         """Removes units that this catalog no longer uses, once the corpus is whole."""
         for name, state in self.sources.items():
             used = {folder.name for folder in (*state.folders, *state.first_folders)}
-            for folder in (self.store.work / "units" / name).iterdir():
+            units = self.store.work / "units" / name
+            for folder in units.iterdir() if units.is_dir() else ():  # a source that was refused whole has none
                 if folder.is_file():
                     folder.unlink()
                 elif folder.name not in used:

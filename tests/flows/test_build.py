@@ -208,6 +208,38 @@ def test_a_source_with_too_much_refused_stops_the_build(cells: Path, tmp_path: P
     assert not (tmp_path / "corpus").exists()
 
 
+REFUSED = """\
+source: refused
+title: Refused whole
+licence: CC0-1.0
+citation: none
+modality: microscopy
+converter: csv_labels
+params: {tables: [t.csv], picture: "{file}", one_hot: [x]}
+patient: unknown
+labels: {x: platelet}
+max_refused: 1.0
+verified: layout
+"""
+
+
+def test_a_source_may_be_refused_whole_where_another_gives_records(cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "refused.yaml").write_text(REFUSED)
+    (tmp_path / "R").mkdir()
+    (tmp_path / "R" / "t.csv").write_text("file,x\nno.png,1\n")
+    mine = "  - {use: refused, path: R}\n"
+    head, tail = CATALOG.split("  - ", 1)[0], "gate: {run: false}\ntasks:" + CATALOG.split("tasks:", 1)[1]
+    (tmp_path / "catalog.yaml").write_text(
+        f"{head}  - {{use: dsb2018_nuclei, path: {cells.parent / 'DSB'}, limit: 8}}\n{mine}{tail}"
+    )
+    build = run_build(tmp_path / "catalog.yaml", tmp_path / "corpus")
+    assert len(build.sources["refused"].listing.refused) == 1 and (tmp_path / "corpus" / "data").is_dir()
+    (tmp_path / "catalog.yaml").write_text(f"{head}{mine}tasks: [caption]\n")
+    with pytest.raises(BuildError, match="no record is left"):
+        run_build(tmp_path / "catalog.yaml", tmp_path / "other")
+
+
 def test_a_wrong_catalog_fails_before_any_work(cells: Path, tmp_path: Path) -> None:
     wrong = cells.with_name("wrong.yaml")
     wrong.write_text(CATALOG.replace("caption,", "captoin,"))
