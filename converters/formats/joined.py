@@ -18,6 +18,9 @@ from medloom.schemas.card import Exhaustive, SourceCard
 from medloom.schemas.errors import BadInput, MedloomError
 from medloom.schemas.sample import Refusal, Sample, first_file
 
+LISTS = ("regions", "landmarks", "landmark_maps", "texts", "questions", "measured", "events")
+"""What is said of a picture beside its labels."""
+
 
 class Part(base.Params):
     """One annotation. `names` are those of the card's labels that it can state (all, if not given), so that one part
@@ -46,13 +49,15 @@ class Params(base.Params):
 
 
 class Joined(Converter):
-    """Samples of the base; labels, regions, landmarks, texts, questions and events of the added parts are appended.
+    """Samples of the base; labels, regions, landmarks, texts, questions, measurements and events of the added parts are
+    appended.
 
     Parts meet at the picture's file. The card's patient rule and split hold for the base alone. What an added part says
     of a picture that the base lacks is refused as ``not_in_base``. The added parts are held in memory.
     """
 
     Params = Params
+    version = "2"
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
@@ -119,16 +124,15 @@ def _join(one: Sample, parts: list[Sample]) -> Sample:
     def every(field: str) -> tuple[Any, ...]:
         return tuple(entry for sample in whole for entry in getattr(sample, field))
 
-    lists = ("regions", "landmarks", "landmark_maps", "texts", "questions", "events", "notes")
     return msgspec.structs.replace(
         one,
         media=media,
         labels=joined_labels(every("labels")),
         complete_labels=tuple(dict.fromkeys(every("complete_labels"))),
         complete_regions=tuple(dict.fromkeys(every("complete_regions"))),
-        **{field: every(field) for field in lists},
+        **{field: every(field) for field in (*LISTS, "notes")},
     )
 
 
 def _says_something(sample: Sample) -> bool:
-    return bool(sample.labels or sample.regions or sample.texts or sample.questions or sample.landmarks)
+    return bool(sample.labels) or any(getattr(sample, field) for field in LISTS)

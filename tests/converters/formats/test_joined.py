@@ -1,7 +1,10 @@
 import json
 
+import highdicom as hd
 import pytest
 from pydantic import ValidationError
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from medloom.converters.registry import load_converter
 
@@ -85,6 +88,60 @@ def test_labels_on_which_parts_disagree_are_uncertain(tree, make_card, read):
     assert [(label.name, label.polarity, label.pointer) for label in samples[0].labels] == [
         ("x", "uncertain", "one.csv#row=0,column=x")
     ]
+
+
+def test_events_are_joined_and_those_without_a_clip_in_the_base_are_refused(tree, make_card, read):
+    tools = "Frame\tGrasper\n0\t1\n1\t1\n"
+    root = tree({"v1.mp4": b"x", "v2.mp4": b"x", "v1.txt": tools, "v2.txt": tools, "t.csv": "v,lap\nv1.mp4,1\n"})
+    labels = {"converter": "clips", "params": {"tables": ["t.csv"], "picture": "{v}", "one_hot": ["lap"]}}
+    marks = [{"file": "{name}.txt", "rate": 1, "columns": ["Grasper"], "kind": "tool"}]
+    events = {"converter": "clip_files", "params": {"clips": r"(?P<name>v\d)\.mp4", "marks": marks}}
+    samples, refusals = read(root, make_card("joined", {"base": labels, "add": [events]}, labels={"lap": "lap"}))
+    assert [[(event.name, event.end_s) for event in one.events] for one in samples] == [[("Grasper", 2)]]
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("clip_files:v2.mp4", "not_in_base", True)]
+
+
+def test_maps_of_points_without_a_volume_in_the_base_are_refused(tree, make_card, read):
+    root = tree(dict.fromkeys(("a/t2.nii", "a/discs.nii", "b/t2.nii", "b/discs.nii")))
+
+    def part(clips, **contrast):
+        return {"converter": "nifti_pairs", "params": {"volumes": rf"(?P<id>{clips})/t2\.nii", "contrasts": [contrast]}}
+
+    points = part(".", points=[{"file": "{id}/discs.nii", "names": {3: "C3"}}])
+    samples, refusals = read(root, make_card("joined", {"base": part("a"), "add": [points]}, labels={"C3": "c3"}))
+    assert [[points.file for points in one.landmark_maps] for one in samples] == [["a/discs.nii"]]
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("nifti_pairs:b/t2.nii", "not_in_base", True)]
+
+
+def test_measurements_are_joined_and_those_without_a_series_in_the_base_are_refused(tmp_path, scanner, make_card, read):
+    for name in "ab":
+        report_of(scanner.series(tmp_path / name, [0.0, 2.0], name), scanner).save_as(tmp_path / f"{name}.dcm")
+
+    def part(**params):
+        return {"converter": "dicom_series", "params": {"states": [], "least": 1, **params}}
+
+    joined = {"base": part(folder="a"), "add": [part(measurements=True)]}
+    samples, refusals = read(tmp_path, make_card("joined", joined, modality="ct"))
+    assert [[(one.name, one.value) for one in each.measured] for each in samples] == [[("Diameter", 9.5)]]
+    assert [(one.reason, one.part) for one in refusals] == [("not_in_base", True)]
+
+
+def report_of(images, scanner):
+    """A report of one diameter, measured on the first of the images."""
+    nodule = Code("27925004", "SCT", "Nodule")
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
+        hd.sr.TrackingIdentifier(scanner.uid("n"), "nodule"),
+        finding_type=nodule,
+        measurements=[hd.sr.Measurement(name=codes.SCT.Diameter, value=9.5, unit=codes.UCUM.Millimeter)],
+        source_images=[hd.sr.SourceImageForMeasurementGroup(images[0].SOPClassUID, images[0].SOPInstanceUID)],
+    )
+    person = hd.sr.PersonObserverIdentifyingAttributes(name="Reader^Some")
+    content = hd.sr.MeasurementReport(
+        hd.sr.ObservationContext(hd.sr.ObserverContext(codes.DCM.Person, person)),
+        codes.LN.CTUnspecifiedBodyRegion, [group],
+    )  # fmt: skip
+    uids = scanner.uid("sr"), 3, scanner.uid("sr", images[0].SeriesInstanceUID)
+    return hd.sr.ComprehensiveSR(images, content, *uids, 1, "us")
 
 
 def test_gives_what_its_parts_give(card):
