@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats import csv_labels
 from medloom.converters.formats.by_number import by_number
-from medloom.converters.formats.csv_labels import labelled, told
+from medloom.converters.formats.csv_labels import features, labelled
 from medloom.converters.formats.files_under import RASTERS, files_under
 from medloom.converters.formats.name_template import fields_of, fill
 from medloom.converters.formats.picture_table import PictureRow
@@ -45,11 +45,15 @@ class Events(BaseModel):
 
 class Params(csv_labels.Params):
     """As for `csv_labels`; `picture` leads to a clip. `frames_per_second` is a column, or a number, for folders of
-    frames. A row that leads to a still picture is a Sample of that picture.
+    frames. A row that leads to a still picture is a Sample of that picture. Labels may be left out.
     """
 
     events: Events | None = None
     frames_per_second: float | str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_column(self) -> Params:
+        return self  # a clip without labels is still a clip
 
 
 class Clips(Converter):
@@ -84,7 +88,7 @@ class Clips(Converter):
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
-        found: set[Feature] = {"clips", "labels", *told(card, params)}
+        found: set[Feature] = {"clips", *features(card, params)}
         if params.events is not None:
             found.add("events")
         return frozenset(found)

@@ -67,7 +67,7 @@ class CsvLabels(Converter):
         yield from labelled(root, card, Params.model_validate(card.params), _picture)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
-        return frozenset({"labels", *told(card, Params.model_validate(card.params))})
+        return features(card, Params.model_validate(card.params))
 
 
 def labelled(
@@ -99,11 +99,13 @@ def labelled(
             yield refused(item[0].key, bad, item[0].path)
 
 
-def told(card: SourceCard, params: Params) -> frozenset[Feature]:
-    """The features beside present labels."""
+def features(card: SourceCard, params: Params) -> frozenset[Feature]:
+    """What the tables' Samples carry."""
     found: set[Feature] = set()
-    if params.one_hot or params.nothing or card.exhaustive.labels:
-        found.add("absent_labels")
+    if params.one_hot or params.columns or params.lists:
+        found.add("labels")
+        if params.one_hot or params.nothing or card.exhaustive.labels:
+            found.add("absent_labels")
     if params.facts.texts:
         found.add("texts")
     if params.facts.visit is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from medloom.converters.formats.clips import Clips
 from medloom.flows.cards import load_card
-from medloom.schemas.card import SourceCard
+from medloom.schemas.card import Exhaustive, SourceCard
 from medloom.schemas.sample import Refusal, Sample
 
 
@@ -106,3 +106,14 @@ def test_each_row_may_state_its_own_rate(frames: Path) -> None:
     assert not samples and [one.reason for one in refusals] == ["conflicting_rows"]
     samples, refusals = _read(frames, _card(frames_per_second="rate"))
     assert not samples and [one.reason for one in refusals] == ["missing_column"]
+
+
+def test_clips_need_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(b"x")
+    (tmp_path / "FileList.csv").write_text("clip,EF,Split\nv.mp4,78.5,VAL\n")
+    card = _card(tables=["FileList.csv"], one_hot=[])
+    card = card.model_copy(update={"exhaustive": Exhaustive(labels=True), "labels": {}})
+    samples, refusals = _read(tmp_path, card)
+    assert not refusals and [(one.key, one.media[0].kind, one.labels) for one in samples] == [("v.mp4", "clip", ())]
+    assert Clips().gives(card) == {"clips"}
+    assert Clips().gives(_card()) == {"clips", "labels", "absent_labels"}
