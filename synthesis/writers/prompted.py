@@ -37,7 +37,7 @@ class PromptedWriter(Writer):
     """Goes through the prompts that `steps` names. What a subclass says: the slots of each, what is wrong with the
     fields that came back, and the records that they make."""
 
-    version = "7"
+    version = "8"
     """A changed evidence check counts: whoever let more or less through wrote other records."""
     longest = 8000
     """Characters of text in a brief beyond which nothing is asked."""
