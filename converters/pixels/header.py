@@ -84,6 +84,20 @@ def probe(data: bytes, max_pixels: int = MAX_PIXELS) -> RasterInfo:
     return info
 
 
+def is_lossy(data: bytes, info: RasterInfo) -> bool:
+    """Whether the codec may have changed values: JPEG, WebP by its chunk, JPEG 2000 by its transform (T.800, A.6.1)."""
+    if info.format == "webp":
+        at = 12
+        while at + 8 <= len(data) and data[at : at + 4] not in (b"VP8 ", b"VP8L"):
+            size = int.from_bytes(data[at + 4 : at + 8], "little")
+            at += 8 + size + size % 2
+        return data[at : at + 4] == b"VP8 "
+    if info.format == "jpeg2000":
+        coding = data.find(b"\xff\x52", data.find(b"\xff\x4f\xff\x51"))
+        return data[coding + 13 : coding + 14] == b"\0"
+    return info.format == "jpeg"
+
+
 def _jpeg(data: bytes) -> RasterInfo:
     """Walks the segments up to the first scan (ITU-T T.81, annex B)."""
     width = height = channels = bits = coding = 0
