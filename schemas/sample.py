@@ -96,7 +96,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     - ``box``: `box` is half-open xyxy, float, origin top-left, in native pixels of the file.
     - ``polygon``: `polygons` are flat x, y lists in the same frame. ``rle``: `rle`.
     - ``mask``: `file` shows `name` wherever it is not zero (or equals `value`, or exceeds half in a lossy file).
-    - ``label_map`` and ``colour_mask``: `file` and `names`.
+    - ``label_map`` and ``colour_mask``: `file` and `names`; what is neither zero nor named leaves no name complete.
     - ``dicom_seg`` (`names` by segment number) and ``rtstruct`` (`names` by ROI number): `file` is the DICOM object.
 
     `instance` says that the region is one object; otherwise the components of the mask are the objects. `frame` is the

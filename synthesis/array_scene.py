@@ -66,13 +66,14 @@ def array_volume(media: Media, origin: Origin) -> Volume:
     return read_volume_array(origin.path(media.files[0]), media.member, media.frame)
 
 
-def array_mask(region: Region, origin: Origin) -> NDArray[Any]:
-    """The H×W (or H×W×3) values of a member that marks a picture. Raises BadInput ``unsupported_array``."""
+def array_mask(region: Region, origin: Origin) -> bytes | NDArray[Any]:
+    """The H×W (or H×W×3) values of a member that marks a picture, or the bytes of a picture that has them.
+
+    Raises BadInput ``unsupported_array``.
+    """
     assert region.file is not None
     found = read_picture(origin.path(region.file), region.member, region.frame)
-    if isinstance(found, bytes):
-        return decode(found)
-    if found.dtype.kind == "f":
+    if not isinstance(found, bytes) and found.dtype.kind == "f":
         return _whole(found)
     return found
 

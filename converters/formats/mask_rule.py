@@ -24,6 +24,11 @@ class MaskRule(Params):
     Exactly one of `name` (wherever the mask is not zero, or equals `value`), `names` (by value) and `colours`
     (RGB, by name) says what the pixels mean. `instance`: each file shows one object.
 
+    Of values and colours only 0 and black need no name: a file with others is told, and none of its names counts as
+    complete. What means nothing (a border, a background of 255) gets a name that the card's `labels` map to null. In a
+    lossy file (JPEG) `name` is what exceeds half, and the nearest value or colour counts; where that isn't safe, the
+    file is refused.
+
     `missing` says what it means that there is no file: the mask is lost ("refuse"), the picture was not marked
     ("unmarked"), or there is nothing to mark ("none").
     """
