@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from medloom.synthesis.task import Context, Task
 
 
-UNIT_VERSION = "2"
-"""Changes with the files that a unit consists of."""
+UNIT_VERSION = "3"
+"""Changes with the files that a unit consists of, and where pictures or regions are read otherwise than before."""
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
