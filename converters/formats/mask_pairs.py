@@ -55,6 +55,7 @@ class MaskPairs(Converter):
     names are complete. A mask that belongs to no picture is refused too.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

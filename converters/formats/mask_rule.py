@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from medloom.converters.base import Params
 from medloom.converters.formats.files_under import files_under
-from medloom.converters.formats.name_template import fields_of, matching_files, reverse
+from medloom.converters.formats.name_template import fields_of, fill, matching_files, reverse
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
 from medloom.schemas.errors import BadInput
@@ -29,8 +29,8 @@ class MaskRule(Params):
     lossy file (JPEG) `name` is what exceeds half, and the nearest value or colour counts; where that isn't safe, the
     file is refused.
 
-    `missing` says what it means that there is no file: the mask is lost ("refuse"), the picture was not marked
-    ("unmarked"), or there is nothing to mark ("none").
+    `missing` says what it means that there is no file, or none where ``*`` stands: the mask is lost ("refuse"), the
+    picture was not marked ("unmarked"), or there is nothing to mark ("none").
     """
 
     file: str
@@ -69,7 +69,7 @@ class MaskFinder:
         self, rule: MaskRule, values: Mapping[str, str], key: str, media: str
     ) -> Iterator[Region | Refusal | None]:
         """The rule's regions for one picture; a Refusal for a file that can't be used; None where it is not marked."""
-        for file in matching_files(self._root, rule.file, values):
+        for file in matching_files(self._root, rule.file, values) or [fill(rule.file, values)]:
             self._claimed.add(file)
             try:
                 inside(self._root, file)

@@ -83,6 +83,7 @@ class NiftiPairs(Converter):
     belongs to no volume. Grids are compared where the pixels are read.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:

@@ -52,19 +52,17 @@ def test_a_file_for_each_object(tree, make_card, read):
     })  # fmt: skip
     params = {
         "pictures": r"s/(?P<id>[^/]+)/images/(?P=id)\.png", "key": "{id}",
-        "masks": [{"file": "s/{id}/masks/*.png", "name": "nucleus", "instance": True}],
+        "masks": [{"file": "s/{id}/masks/*.png", "name": "nucleus", "instance": True, "missing": "none"}],
     }  # fmt: skip
     card = make_card("mask_pairs", params, labels={"nucleus": "cell_nucleus"}, exhaustive={"regions": True})
     samples, refusals = read(root, card)
     assert [(one.key, [region.file for region in one.regions], one.complete_regions) for one in samples] == [
         ("x", ["s/x/masks/1.png", "s/x/masks/2.png"], ()),
-        ("y", [], ()),
+        ("y", [], ("nucleus",)),
         ("z", [], ("nucleus",)),  # a folder without a file: there is no nucleus
     ]
     assert all(region.instance for region in samples[0].regions)
-    assert [(one.unit, one.reason, one.part) for one in refusals] == [
-        ("x#s/x/masks/bad.png", "empty_file", True), ("y#s/y/masks", "missing_file", True),
-    ]  # fmt: skip
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("x#s/x/masks/bad.png", "empty_file", True)]
 
 
 @pytest.mark.parametrize(
@@ -72,10 +70,10 @@ def test_a_file_for_each_object(tree, make_card, read):
     [("refuse", ["missing_file"], ()), ("unmarked", [], ()), ("none", [], ("lesion",))],
 )
 def test_what_a_missing_mask_means(tree, make_card, read, missing, reasons, complete):
-    root = tree({"images/a.png": None})
-    card = card_of(make_card, {"file": "masks/{id}.png", "name": "lesion", "missing": missing})
-    samples, refusals = read(root, card)
-    assert ([one.reason for one in refusals], samples[0].complete_regions) == (reasons, complete)
+    root = tree({"images/a.png": None, "marked/b_1.png": None})
+    for file in ("masks/{id}.png", "masks/{id}_*.png", "marked/{id}_*.png"):  # the last folder is there
+        samples, refusals = read(root, card_of(make_card, {"file": file, "name": "lesion", "missing": missing}))
+        assert ([one.reason for one in refusals if one.part], samples[0].complete_regions) == (reasons, complete)
 
 
 def test_masks_without_a_picture_are_refused(tree, make_card, read):
