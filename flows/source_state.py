@@ -49,6 +49,11 @@ class SourceState:
         share = (refused + lost) / listed if listed else 0.0
         if listed == 0:
             raise BuildError(f"{self.name}: nothing found in {self.root}; is it the folder that the card describes?")
+        for row in self.listing.refused:
+            if row.reason == "unmatched_split" and not row.part:
+                raise BuildError(
+                    f"{self.name}: the published split would be lost: {row.file}: {row.detail}; see `split` of the card"
+                )
         if share > self.resolved.card.max_refused:
             reasons = self.listing.refused[:1]
             first = f"; the first: {reasons[0].reason}: {reasons[0].detail}" if reasons else ""

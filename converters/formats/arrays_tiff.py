@@ -64,6 +64,7 @@ class Params(base.Params):
 class TiffStack(Converter):
     """Counts pages from headers; decodes none. A file whose masks are taken is no picture itself."""
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -83,6 +84,7 @@ class TiffStack(Converter):
                 yield from _of_file(root, file, values, card, params, split)
             except BadInput as bad:
                 yield refused(file, bad, bad.file or file)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)

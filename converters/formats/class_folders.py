@@ -40,6 +40,7 @@ class ClassFolders(Converter):
     said to be absent either. The key is the picture's path.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -73,6 +74,7 @@ class ClassFolders(Converter):
                 )
             except BadInput as bad:
                 yield refused(path, bad, path)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         if not Params.model_validate(card.params).levels:

@@ -59,6 +59,7 @@ class Params(base.Params):
 class ClipFiles(Converter):
     """One Sample for each clip. A mark or cue that can't be used is a Refusal of its own."""
 
+    version = "2"
     Params = Params
     version = "2"
 
@@ -91,6 +92,7 @@ class ClipFiles(Converter):
                 continue
             yield sample
             yield from (refused(f"{key}#{bad.file}", bad, bad.file, part=True) for bad in lost)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)

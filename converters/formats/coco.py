@@ -46,6 +46,7 @@ class Coco(Converter):
     that its name is complete. Boxes become half-open xyxy; an annotation with a segmentation becomes that.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -66,6 +67,7 @@ class Coco(Converter):
             yield from index.strays
             for image in index.images:
                 yield from _picture(image, index, finder, card, params, split, keys)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("boxes", "masks"))

@@ -55,6 +55,7 @@ class CsvBoxes(Converter):
     complete. Facts beside the boxes (sex, licence) are those of the picture's first row.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -73,6 +74,7 @@ class CsvBoxes(Converter):
                 groups.setdefault(row.key, []).append(row)
         for rows in groups.values():
             yield from _picture(rows, table, root, card, params)
+        yield from table.split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         facts = Params.model_validate(card.params).facts

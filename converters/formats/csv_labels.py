@@ -61,6 +61,7 @@ class CsvLabels(Converter):
     exhaustive and the row states any.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -97,6 +98,7 @@ def labelled(
             yield _sample(item, table, reader, shown)
         except BadInput as bad:
             yield refused(item[0].key, bad, item[0].path)
+    yield from table.split.unmatched()
 
 
 def features(card: SourceCard, params: Params) -> frozenset[Feature]:

@@ -69,7 +69,7 @@ class DicomPictures(Converter):
     an unknown patient. The key is the file's path.
     """
 
-    version = "3"
+    version = "4"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -88,6 +88,7 @@ class DicomPictures(Converter):
                 yield picture_sample(path, dataset, card, params, split)
             except BadInput as bad:
                 yield refused(path, bad, path)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return header_features(card, Params.model_validate(card.params).states)

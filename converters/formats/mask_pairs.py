@@ -106,6 +106,7 @@ class MaskPairs(Converter):
                 complete_regions=complete_regions(card, (name for rule in params.masks for name in rule.marked), lost),
             )
         yield from finder.orphans(pictures)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("masks", "boxes"))

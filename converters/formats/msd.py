@@ -42,6 +42,7 @@ class Msd(Converter):
     name is complete.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -69,6 +70,7 @@ class Msd(Converter):
         for label in labels:
             if label not in used:
                 yield refused(label, BadInput("missing_picture", "this label map belongs to no case", label))
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("masks", "boxes", "spacing", "volumes"))

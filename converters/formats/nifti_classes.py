@@ -57,6 +57,7 @@ class NiftiClasses(Converter):
     A mask file that can't be used is a Refusal of its own (``key#file``), and its class is not complete.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -106,6 +107,7 @@ class NiftiClasses(Converter):
                     card, known_names(card) if params.missing == "none" else marked, lost
                 ),
             )
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("masks", "boxes", "spacing", "volumes"))

@@ -125,6 +125,7 @@ class NiftiPairs(Converter):
             yield from spoiled
             yield sample
         yield from finder.orphans(volumes)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)

@@ -62,6 +62,7 @@ class OpenI(Converter):
             for name in sample.missing:
                 lost = BadInput("missing_picture", f"there is no picture {name}", path)
                 yield refused(sample.key, lost, path, part=True)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset({"texts", "labels"})

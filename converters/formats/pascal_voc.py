@@ -49,6 +49,7 @@ class PascalVoc(Converter):
     that its name is complete. Corners that are the same as written are a click, not a box: ``box_degenerate``.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -101,6 +102,7 @@ class PascalVoc(Converter):
         for picture in pictures:
             if picture not in used:
                 yield _without_xml(picture, card, params, split)
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("boxes",))

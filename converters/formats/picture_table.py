@@ -65,7 +65,7 @@ class PictureTable:
         self._card = card
         self._params = params
         self._finder = PictureFinder(root, params.picture, params.suffixes, params.search, folders)
-        self._split = PublishedSplit(root, card, params.tables)
+        self.split = PublishedSplit(root, card, params.tables)
         patient = card.patient.column if isinstance(card.patient, PatientRule) else None
         named = [patient, card.split.column if card.split else None, *params.only]
         self._columns = (*columns, *params.facts.columns, *(column for column in named if column is not None))
@@ -106,7 +106,7 @@ class PictureTable:
         return {
             "key": row.key,
             "patient": patient,
-            "split": self._split.of(row.key, row.path, row.values, row.table),
+            "split": self.split.of(row.key, row.path, row.values, row.table),
             **self._params.facts.of(row.values, row.pointer, self._card, first),
         }
 

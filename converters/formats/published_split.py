@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from medloom.converters.formats.files_under import RASTERS
 from medloom.converters.formats.vqa_rows import is_like
 from medloom.converters.paths import inside
+from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
-from medloom.schemas.sample import Split
+from medloom.schemas.sample import Refusal, Split
 
 
 class PublishedSplit:
@@ -21,10 +23,14 @@ class PublishedSplit:
     """
 
     def __init__(self, root: Path, card: SourceCard, annotations: Collection[str] = ()) -> None:
+        self._root = root
         self._rule = card.split
         self._listed: dict[str, Split] = {}
         self._patterns: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str | None] = {}
+        self._lines: dict[str, set[str]] = {}
+        self._by_name: dict[str, str | None] = {}
+        self._met: set[str] = set()
         if self._rule is None:
             return
         for file, split in self._rule.files.items():
@@ -36,6 +42,12 @@ class PublishedSplit:
                 key = line.strip()
                 if key and self._listed.setdefault(key, split) != split:
                     raise BadInput("split_overlap", f"{key!r} stands in files of two splits", file)
+                if key:
+                    self._lines.setdefault(file, set()).add(key)
+        for key in self._listed:
+            named = PurePosixPath(key)
+            for one in {named.name, named.stem if named.suffix.lower() in RASTERS else named.name} - {key}:
+                self._by_name[one] = None if one in self._by_name else key
 
     def of(
         self, key: str, path: str, row: Mapping[str, str] | None = None, annotation: str | None = None
@@ -43,7 +55,8 @@ class PublishedSplit:
         """The published split of one Sample, or None where the source states none.
 
         `path` is the picture's, `annotation` the file that its annotation stands in. A line of a file of keys may
-        give the key, the path, the file name or its stem.
+        give the key, the path, the file name or its stem; or another path, of a file that is not there, whose name or
+        stem is that of no other line.
 
         Raises BadInput ``unknown_split`` for a value of the column that the card does not map.
         """
@@ -71,7 +84,13 @@ class PublishedSplit:
             name = PurePosixPath(path)
             for one in (key, path, name.name, name.stem):
                 if one in self._listed:
+                    self._met.add(one)
                     return self._listed[one]
+            for one in (name.name, name.stem):
+                line = self._by_name.get(one)
+                if line is not None and not (self._root / line).exists():
+                    self._met.add(line)
+                    return self._listed[line]
         return None
 
     def lost(self, annotations: Collection[str]) -> Iterator[BadInput]:
@@ -92,6 +111,19 @@ class PublishedSplit:
             )
             self._names[annotation] = max(found, key=lambda file: (file == annotation, len(file)), default=None)
         return self._names[annotation]
+
+    def unmatched(self) -> Iterator[Refusal]:
+        """Once all Samples were looked up: a Refusal for each file of keys with lines that none of them met.
+
+        It is a part where others were met; where none was, the published split would be lost.
+        """
+        if self._rule is None or self._rule.column is not None or self._rule.folders:
+            return
+        for file, lines in self._lines.items():
+            missed = lines - self._met
+            if missed:
+                what = f"{len(missed)} of {len(lines)} lines are no picture's key, path or name: {min(missed)!r:.80}"
+                yield refused(file, BadInput("unmatched_split", what, file), part=len(missed) < len(lines))
 
 
 def _lines(root: Path, file: str) -> list[str]:

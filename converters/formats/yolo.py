@@ -47,6 +47,7 @@ class Yolo(Converter):
     the name is complete. Text files without a picture are refused. The key is the picture's path.
     """
 
+    version = "2"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -75,6 +76,7 @@ class Yolo(Converter):
         for text in texts:
             if text not in listed and text not in others and PurePosixPath(text).name not in others:
                 yield refused(text, BadInput("missing_picture", "this text file belongs to no picture", text))
+        yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         return frozenset(("boxes", "masks"))
