@@ -45,6 +45,10 @@ class Params(TableParams):
     def _names_the_boxes(self) -> Params:
         if (self.label is None) == (self.name is None):
             raise ValueError("box tables need either `label`, a column, or `name`, the one class")
+        if self.inclusive and (self.form != "xyxy" or self.normalised):
+            raise ValueError(
+                "`inclusive` is of corners in pixels: leave it out with a width and height, or `normalised`"
+            )
         return self
 
 

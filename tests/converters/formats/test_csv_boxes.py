@@ -75,3 +75,11 @@ def test_pictures_that_can_not_be_used(tree, make_card, read):
     assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [
         ("t.csv#row=0", "missing_file"), ("t.csv#row=1", "unsafe_path"), ("text.png", "not_a_picture"),
     ])  # fmt: skip
+
+
+@pytest.mark.parametrize("params", [{"form": "xywh"}, {"form": "cxcywh"}, {"normalised": True}])
+def test_only_corners_in_pixels_are_inclusive(make_card, tmp_path, params):
+    from medloom.converters.registry import load_converter
+
+    with pytest.raises(ValueError, match="inclusive"):
+        list(load_converter("csv_boxes").samples(tmp_path, card_of(make_card, inclusive=True, **params)))
