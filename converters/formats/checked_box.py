@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import msgspec
+
 from medloom.schemas.errors import BadInput
+from medloom.schemas.sample import Region
 
 Box = tuple[float, float, float, float]
 BoxForm = Literal["xyxy", "xywh", "cxcywh"]
@@ -43,3 +46,15 @@ def checked_box(box: Box, size: tuple[int, int] | None, tolerance: float = 1.0) 
     if inner[2] <= inner[0] or inner[3] <= inner[1]:
         raise BadInput("box_outside", f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) lies beside the picture")
     return inner
+
+
+def once(region: Region, seen: set[Region]) -> Region:
+    """The region, which is added to those `seen` of its picture.
+
+    Raises BadInput ``duplicate_region`` where one of the same name and shape was seen: it is one object, marked twice.
+    """
+    bare = msgspec.structs.replace(region, pointer="")
+    if bare in seen:
+        raise BadInput("duplicate_region", f"{region.name!r} is marked here once more")
+    seen.add(bare)
+    return region

@@ -11,10 +11,12 @@ from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
+from medloom.converters.formats.checked_box import once
 from medloom.converters.formats.coco_region import region_of
 from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.name_template import fields_of
 from medloom.converters.formats.picture_finder import PictureFinder
+from medloom.converters.formats.picture_size import size_to_check
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
@@ -42,7 +44,8 @@ class Params(base.Params):
 class Coco(Converter):
     """One or several COCO files over one tree of pictures. The key is the picture's path.
 
-    An annotation that can't be used is a Refusal of its own (``key#annotation=id``); its picture stays, without a claim
+    An annotation that can't be used is a Refusal of its own (``key#annotation=id``, or
+    ``key#annotations/n``, its place from 0, where it has no id); its picture stays, without a claim
     that its name is complete. Boxes become half-open xyxy; an annotation with a segmentation becomes that.
     """
 
@@ -82,7 +85,7 @@ class _Index:
         self.categories = {entry["id"]: entry["name"] for entry in content["categories"]}
         self.images: list[dict[str, Any]] = []
         self.strays: list[Refusal] = []
-        self.annotations: dict[Any, list[dict[str, Any]]] = {}
+        self.annotations: dict[Any, list[tuple[str, dict[str, Any]]]] = {}
         self.twice: set[Any] = set()
         for image in content["images"]:
             if image["id"] in self.annotations:
@@ -92,16 +95,18 @@ class _Index:
             self.annotations[image["id"]] = []
             self.images.append(image)
         seen: set[Any] = set()
-        for entry in content["annotations"]:
+        for place, entry in enumerate(content["annotations"]):
             image_id, number = entry.get("image_id"), entry.get("id")
             if number in seen:
                 self.twice.add(id(entry))
-            seen.add(number)
+            if number is not None:
+                seen.add(number)
+            mark = f"annotations/{place}" if number is None else f"annotation={number}"
             if image_id in self.annotations:
-                self.annotations[image_id].append(entry)
+                self.annotations[image_id].append((mark, entry))
             else:
                 bad = BadInput("missing_picture", f"there is no image with id {image_id!r}", file)
-                self.strays.append(refused(f"{file}#annotation={number}", bad))
+                self.strays.append(refused(f"{file}#{mark}", bad))
 
 
 def _read(root: Path, file: str) -> dict[str, Any]:
@@ -148,11 +153,12 @@ def _picture(
         yield refused(unit, bad)
         return
     size = _size(image)
+    near = size or size_to_check(finder.root, path)
     regions: list[Region] = []
+    seen: set[Region] = set()
     lost: set[str] = set()
-    for entry in index.annotations[image["id"]]:
+    for mark, entry in index.annotations[image["id"]]:
         name = index.categories.get(entry.get("category_id"))
-        pointer = f"{index.file}#annotation={entry.get('id')}"
         try:
             if id(entry) in index.twice:
                 raise BadInput("duplicate_key", f"annotation id {entry.get('id')!r} stands twice", index.file)
@@ -161,10 +167,13 @@ def _picture(
             crowd = entry.get("iscrowd") == 1 and params.crowd == "group"
             if crowd:
                 lost.add(name)
-            regions.append(region_of(entry, name, size, pointer, params.tolerance, instance=not crowd))
+            grid = size if isinstance(entry.get("segmentation"), dict) else near
+            region = region_of(entry, name, grid, f"{index.file}#{mark}", params.tolerance, instance=not crowd)
+            regions.append(once(region, seen))
         except BadInput as bad:
-            lost.update([name] if name is not None else index.categories.values())
-            yield refused(f"{path}#annotation={entry.get('id')}", bad, index.file, part=True)
+            if bad.reason != "duplicate_region":
+                lost.update([name] if name is not None else index.categories.values())
+            yield refused(f"{path}#{mark}", bad, index.file, part=True)
     yield Sample(
         key=path,
         patient=patient,

@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from medloom.converters.base import Converter, Feature
-from medloom.converters.formats.checked_box import Box, BoxForm, checked_box, to_xyxy
+from medloom.converters.formats.checked_box import Box, BoxForm, checked_box, once, to_xyxy
 from medloom.converters.formats.complete_names import complete_regions
-from medloom.converters.formats.picture_size import picture_size
+from medloom.converters.formats.picture_size import picture_size, size_to_check
 from medloom.converters.formats.picture_table import PictureRow, PictureTable, TableParams
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
@@ -106,7 +106,9 @@ def _picture(
     except BadInput as bad:
         yield refused(first.key, bad, first.path)
         return
+    near = size or size_to_check(root, first.path)
     regions: list[Region] = []
+    seen: set[Region] = set()
     lost: set[str] = set()
     for row in rows:
         name = params.name if params.label is None else row.values[params.label]
@@ -117,10 +119,11 @@ def _picture(
         try:
             if not name:
                 raise BadInput("bad_annotation", f"the box has no class: {params.label!r} is blank")
-            box = _box(cells, size, params)
-            regions.append(Region(kind="box", pointer=row.pointer, name=name, box=box, instance=True))
+            box = _box(cells, near, params)
+            regions.append(once(Region(kind="box", pointer=row.pointer, name=name, box=box, instance=True), seen))
         except BadInput as bad:
-            lost.add(name)
+            if bad.reason != "duplicate_region":
+                lost.add(name)
             yield refused(row.pointer, bad, row.table, part=True)
     yield Sample(
         **facts[0],

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
-from medloom.converters.formats.checked_box import checked_box, to_xyxy
+from medloom.converters.formats.checked_box import checked_box, once, to_xyxy
 from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.files_under import RASTERS, files_under
+from medloom.converters.formats.picture_size import size_to_check
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.refused import refused
@@ -82,14 +83,17 @@ class PascalVoc(Converter):
                 used.add(by_stem.get(key, ""))  # its annotation is lost, which is not to say that there is none
                 continue
             size = _size(content)
+            near = size or size_to_check(root, path)
             regions: list[Region] = []
+            seen: set[Region] = set()
             lost: set[str] = set()
             for number, entry in enumerate(content.iterfind("object")):
                 name = (entry.findtext("name") or "").strip()
                 try:
-                    regions.append(_region(entry, name, size, f"{file}#object={number}", params))
+                    regions.append(once(_region(entry, name, near, f"{file}#object={number}", params), seen))
                 except BadInput as bad:
-                    lost.add(name)
+                    if bad.reason != "duplicate_region":
+                        lost.add(name)
                     yield refused(f"{key}#object={number}", bad, file, part=True)
             yield Sample(
                 key=key,

@@ -27,7 +27,7 @@ class PictureFinder:
         search: str | None = None,
         folders: bool = False,
     ) -> None:
-        self._root = root
+        self.root = root
         self._folders = folders
         self._template = template
         self._suffixes = suffixes or ("",)
@@ -66,7 +66,7 @@ class PictureFinder:
                 raise BadInput("missing_file", f"no file is called {PurePosixPath(path).name!r}", path)
             path = found[0]
         try:
-            inside(self._root, path)
+            inside(self.root, path)
         except BadInput as bad:
             if bad.reason != "not_a_file" or not self._folders:
                 raise

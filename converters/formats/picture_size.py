@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from medloom.converters.formats.files_under import RASTERS
+from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
 
 
@@ -32,3 +34,13 @@ def picture_size(path: Path) -> tuple[int, int]:
             if bad.reason == "decompression_bomb":
                 raise
     return probe(data + rest).upright
+
+
+def size_to_check(root: Path, path: str) -> tuple[int, int] | None:
+    """The size that boxes are held against where a source states none; None where it can't be read so cheaply."""
+    if not path.lower().endswith(RASTERS):
+        return None
+    try:
+        return picture_size(inside(root, path))
+    except BadInput:  # said of the picture where it is decoded
+        return None

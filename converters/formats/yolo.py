@@ -10,7 +10,7 @@ from pydantic import Field
 
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
-from medloom.converters.formats.checked_box import checked_box, to_xyxy
+from medloom.converters.formats.checked_box import checked_box, once, to_xyxy
 from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.files_under import RASTERS, files_under
 from medloom.converters.formats.picture_size import picture_size
@@ -119,14 +119,17 @@ def _picture(
         yield refused(path, bad, path)
         return
     regions: list[Region] = []
+    seen: set[Region] = set()
     lost: set[str] = set()
     for number, line in enumerate(lines or ()):
         if not line.strip():
             continue
         try:
-            regions.append(_region(line.split(), names, size, f"{text}#line={number}", params.tolerance))
+            region = _region(line.split(), names, size, f"{text}#line={number}", params.tolerance)
+            regions.append(once(region, seen))
         except BadInput as bad:
-            lost.update(_lost(line, names))
+            if bad.reason != "duplicate_region":
+                lost.update(_lost(line, names))
             yield refused(f"{path}#line={number}", bad, text, part=True)
     yield Sample(
         key=path,

@@ -46,7 +46,7 @@ def test_segmentations_win_over_boxes(tree, card, read):
     content = index([
         {**common, "id": 1, "segmentation": [[10, 5, 14, 5, 14, 9], [20, 20, 25, 20, 25, 25]]},
         {**common, "id": 2, "segmentation": {"size": [30, 40], "counts": packed}},
-        {**common, "id": 3, "segmentation": {"size": [30, 40], "counts": runs}},
+        {**common, "id": 3, "category_id": 7, "segmentation": {"size": [30, 40], "counts": runs}},
     ])  # fmt: skip
     samples, refusals = read(tree({"images/a.png": None, "boxes.json": content}), card)
     assert not refusals
@@ -164,3 +164,16 @@ def test_an_index_for_each_split(tree, make_card, read):
     card = make_card("coco", params, split={"files": {"train.json": "train", "val.json": "validation"}})
     samples, refusals = read(tree(files), card)
     assert ([one.split for one in samples], refusals) == (["train", "validation"], [])
+
+
+def test_annotations_need_no_id_and_pictures_no_size(tree, card, read):
+    one = {"image_id": 1, "category_id": 7}
+    boxes = [[2, 3, 38.4, 4], [2, 3, 10, 4], [2, 3, 10, 4], [2, 3, 50, 4]]
+    content = index([{**one, "bbox": box} for box in boxes], [{"id": 1, "file_name": "a.png"}])
+    samples, refusals = read(tree({"images/a.png": None, "boxes.json": content}), card)
+    assert [(region.pointer, region.box) for region in samples[0].regions] == [
+        ("boxes.json#annotations/0", (2, 3, 40, 7)), ("boxes.json#annotations/1", (2, 3, 12, 7)),
+    ]  # fmt: skip
+    assert [(one.unit, one.reason) for one in refusals] == [
+        ("images/a.png#annotations/2", "duplicate_region"), ("images/a.png#annotations/3", "box_outside"),
+    ]  # fmt: skip

@@ -83,3 +83,18 @@ def test_only_corners_in_pixels_are_inclusive(make_card, tmp_path, params):
 
     with pytest.raises(ValueError, match="inclusive"):
         list(load_converter("csv_boxes").samples(tmp_path, card_of(make_card, inclusive=True, **params)))
+
+
+def test_without_a_stated_size_the_picture_s_own_counts(tree, make_card, read):
+    rows = [("a.png", "cell", 1, 1, 40.4, 5), ("a.png", "mass", 1, 1, 45, 5)]
+    samples, refusals = read(tree({"t.csv": table(*rows), "a.png": None}), card_of(make_card))
+    assert [region.box for region in samples[0].regions] == [(1, 1, 40, 5)]
+    assert [(one.unit, one.reason) for one in refusals] == [("t.csv#row=1", "box_outside")]
+
+
+def test_a_box_that_stands_twice_is_one_object(tree, make_card, read):
+    rows = [("a.png", "cell", 1, 1, 9, 5), ("a.png", "mass", 1, 1, 9, 5), ("a.png", "cell", 1, 1, 9, 5)]
+    samples, refusals = read(tree({"t.csv": table(*rows), "a.png": None}), card_of(make_card))
+    assert [region.name for region in samples[0].regions] == ["cell", "mass"]
+    assert samples[0].complete_regions == ("cell", "mass")  # nothing is lost by it
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("t.csv#row=2", "duplicate_region", True)]

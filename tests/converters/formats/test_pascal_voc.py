@@ -145,3 +145,12 @@ def test_published_split_by_files_of_names(tree, make_card, read):
     assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [("Main/test.txt", "missing_file")])
     (root / "Main/test.txt").write_text("a\n")
     assert read(root, make_card("pascal_voc", split=split))[1][0].reason == "split_overlap"
+
+
+def test_without_a_stated_size_the_picture_s_own_counts_and_an_object_counts_once(tree, card, read):
+    objects = [("cell", 1, 1, 40.4, 9), ("cell", 1, 1, 40.4, 9), ("platelet", 1, 1, 45, 9)]
+    root = tree({"JPEGImages/a.png": None, "Annotations/a.xml": xml(*objects, size=None)})
+    samples, refusals = read(root, card)
+    assert [region.box for region in samples[0].regions] == [(0, 0, 40, 9)]
+    assert [one.reason for one in refusals] == ["duplicate_region", "box_outside"]
+    assert samples[0].complete_regions == ("cell",)

@@ -97,3 +97,11 @@ def test_without_names_nothing_can_be_read(tree, card, read, content, reason):
     files = {"images/a.png": None} | ({} if content is None else {"data.yaml": content})
     samples, refusals = read(tree(files), card)
     assert (samples, [(one.unit, one.reason) for one in refusals]) == ([], [("data.yaml", reason)])
+
+
+def test_a_line_that_stands_twice_is_one_object(tree, card, read):
+    lines = "0 0.5 0.5 0.25 0.2\n1 0.5 0.5 0.25 0.2\n0 0.5 0.5 0.25 0.20\n0 0.5 0.5 0.25 0.21\n"
+    samples, refusals = read(tree({"data.yaml": NAMES, "images/a.png": None, "labels/a.txt": lines}), card)
+    assert [region.name for region in samples[0].regions] == ["polyp", "tool", "polyp"]
+    assert samples[0].complete_regions == ("polyp", "tool")
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("images/a.png#line=2", "duplicate_region", True)]
