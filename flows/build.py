@@ -15,7 +15,7 @@ from medloom.flows.check import Resolved, ResolvedSource, resolve_root
 from medloom.flows.listing import Listing, list_source
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import CODECS, Recipe, keyed, versioned_filters, versioned_tasks, versions, words_digest
-from medloom.flows.source_state import SourceState
+from medloom.flows.source_state import SourceState, reasons_of
 from medloom.flows.store import Store, write_whole
 from medloom.flows.tracing import span
 from medloom.flows.unit import Allowance, UnitReport, Work, run_unit, slot_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from medloom.flows.synthesize import Conversation
     from medloom.flows.tell import Voice
     from medloom.flows.unit_rows import UnitPlace
+    from medloom.schemas.sample import Refusal
 
 
 class Build:
@@ -97,7 +98,7 @@ class Build:
             state.listing = list_source(found, card, samples, self.catalog.unit_samples, use.limit, together)
             self.progress.advance(bar, max(0, state.listing.samples - bar.done))
             state.recipe = self._recipe(state, state.listing, converter.version)
-        state.check_refused()
+        self._check_refused(state)
 
     def convert_one(self, name: str) -> None:
         """Converts and synthesizes every partition of the source that isn't done yet, and judges it."""
@@ -116,8 +117,32 @@ class Build:
         state.reports = [reports[slot] for slot in slots]
         state.folders = [self.store.unit(name, slot) for slot in slots]
         state.drops = [drop for slot in slots for drop in drops[slot]]
-        state.check_refused()
+        self._check_refused(state)
         write_whole(self.store.work / "recipes" / f"{name}.json", msgspec.json.encode(state.recipe))
+
+    def _check_refused(self, state: SourceState) -> None:
+        """Raises BuildError as the source's own check does; what was refused is left in the store then."""
+
+        def told() -> list[Refusal]:
+            from medloom.flows.collect import refusals_of
+
+            return list(refusals_of(self, state))
+
+        try:
+            state.check_refused(told)
+        except BuildError as error:
+            raise BuildError(f"{error}{self._leave_quarantine()}") from None
+
+    def _leave_quarantine(self) -> str:
+        """Writes what was refused so far where a build that stops leaves it, and says where, if there is anything."""
+        from medloom.flows.collect import quarantined
+        from medloom.flows.leave import write_quarantine
+
+        if next(quarantined(self), None) is None:
+            return ""
+        path = self.store.work / "quarantine.parquet"
+        write_quarantine(path, self)
+        return f"; all are in {path}"
 
     def synthesize_one(self, name: str) -> None:
         """Lets an engine phrase what the source's tasks have left for it. Nothing where they left nothing.
@@ -176,8 +201,12 @@ class Build:
                 self.progress.advance(bar, len(self.decisions.records))
             give_back()
         if self.decisions is None or self.decisions.kept.is_empty():
+            from medloom.flows.collect import quarantined
+
+            reasons = reasons_of(row for _, row in quarantined(self))
             raise BuildError(
                 "no record is left: every source gave none, or the filters dropped all; see `medloom plan`"
+                + (f"; refused: {reasons}{self._leave_quarantine()}" if reasons else "")
             )
 
     def assemble(self) -> None:

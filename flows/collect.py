@@ -45,6 +45,7 @@ from medloom.schemas.record import CONFIGS
 
 if TYPE_CHECKING:
     from medloom.flows.build import Build
+    from medloom.flows.source_state import SourceState
     from medloom.schemas.sample import Refusal
 
 QUARANTINE_ROWS = 2000
@@ -54,11 +55,17 @@ QUARANTINE_ROWS = 2000
 def quarantined(build: Build) -> Iterator[tuple[str, Refusal]]:
     """Every refused input with its source, in the order of the sources and of their partitions."""
     for name, state in build.sources.items():
-        assert state.listing is not None
-        hidden = Deidentifier(state.resolved.card, build.catalog.identity, patient_key(state.resolved.card))
-        yield from ((name, hidden.refusal(row)) for row in state.listing.refused)
-        for folder in state.folders:
-            yield from ((name, hidden.refusal(row)) for row in read_refused(folder))
+        yield from ((name, row) for row in refusals_of(build, state))
+
+
+def refusals_of(build: Build, state: SourceState) -> Iterator[Refusal]:
+    """What one source has refused so far."""
+    if state.listing is None:  # its turn has not come in a build that stops
+        return
+    hidden = Deidentifier(state.resolved.card, build.catalog.identity, patient_key(state.resolved.card))
+    yield from map(hidden.refusal, state.listing.refused)
+    for folder in state.folders:
+        yield from map(hidden.refusal, read_refused(folder))
 
 
 def collect(build: Build) -> CorpusFigures:

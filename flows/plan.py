@@ -13,6 +13,7 @@ from medloom.flows.forecast import Forecast, forecast, render_forecast
 from medloom.flows.progress import Progress
 from medloom.flows.recipe import Recipe
 from medloom.flows.run import checked
+from medloom.flows.source_state import reasons_of
 from medloom.flows.store import Store, read_json
 from medloom.flows.unit import UnitReport, holds
 from medloom.flows.workers import Workers
@@ -24,6 +25,7 @@ class SourcePlan(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     samples: int
     refused: int
+    reasons: str
     units: int
     done: int
     why: tuple[str, ...]
@@ -65,6 +67,7 @@ def plan_source(build: Build, name: str) -> SourcePlan:
         source=name,
         samples=state.listing.samples,
         refused=len(state.listing.refused),
+        reasons=reasons_of(state.listing.refused),
         units=len(state.listing.partitions),
         done=done,
         why=tuple(why),
@@ -94,7 +97,8 @@ def render_plan(plans: list[SourcePlan], engine: Forecast | None = None) -> str:
     for plan in plans:
         todo = plan.units - plan.done
         what = "nothing to do" if not todo else f"{todo} of {plan.units} units to do"
-        lines.append(f"{plan.source}: {plan.samples:,} samples, {plan.refused:,} refused at listing; {what}")
+        refused = f"{plan.refused:,} refused at listing" + (f" ({plan.reasons})" if plan.reasons else "")
+        lines.append(f"{plan.source}: {plan.samples:,} samples, {refused}; {what}")
         lines += [f"  {reason}" for reason in plan.why]
     if engine is not None:
         lines += render_forecast(engine)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from medloom.schemas.errors import BuildError
 if TYPE_CHECKING:
     from medloom.flows.judge import Drop
     from medloom.flows.tell import Told
+    from medloom.schemas.sample import Refusal
     from medloom.synthesis.origin import FileMark
 
 
@@ -40,8 +43,11 @@ class SourceState:
     def name(self) -> str:
         return self.resolved.card.source
 
-    def check_refused(self) -> None:
-        """Raises BuildError where nothing was found, or more was refused than the card allows."""
+    def check_refused(self, told: Callable[[], list[Refusal]]) -> None:
+        """Raises BuildError where nothing was found, or more was refused than the card allows.
+
+        `told` gives the source's refusals so far as they may be shown.
+        """
         assert self.listing is not None
         refused = sum(not row.part for row in self.listing.refused)
         lost = sum(count for report in self.reports for reason, count in report.lost.items() if reason != "licence")
@@ -55,8 +61,8 @@ class SourceState:
                     f"{self.name}: the published split would be lost: {row.file}: {row.detail}; see `split` of the card"
                 )
         if share > self.resolved.card.max_refused:
-            reasons = self.listing.refused[:1]
-            first = f"; the first: {reasons[0].reason}: {reasons[0].detail}" if reasons else ""
+            rows = [row for row in told() if not row.part]
+            first = f": {reasons_of(rows)}; the first: {_shown(rows[0])}" if rows else ""
             raise BuildError(
                 f"{self.name}: {share:.0%} of {listed} inputs refused, more than the card's "
                 f"max_refused of {self.resolved.card.max_refused:.0%}{first}"
@@ -74,3 +80,14 @@ class SourceState:
         for report in self.reports:
             if any(map(touched, report.marks)) and not unchanged(report.marks, self.recipe):
                 raise BuildError(f"{self.name}: a file changed while it was being built; run again with --resume")
+
+
+def reasons_of(rows: Iterable[Refusal]) -> str:
+    """How many were refused for which reason, most first."""
+    counts = Counter(row.reason for row in rows)
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _shown(row: Refusal) -> str:
+    where = row.unit if row.file in (None, row.unit) else f"{row.unit} ({row.file})"
+    return f"{where}: {row.reason}: {row.detail}"

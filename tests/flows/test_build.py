@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
+from medloom.flows.plan import plan_build, render_plan
 from medloom.flows.run import run_build
 from medloom.schemas.errors import BuildError, CatalogError
 
@@ -203,9 +204,41 @@ def test_a_source_with_too_much_refused_stops_the_build(cells: Path, tmp_path: P
     shutil.copytree(cells.parent, tmp_path / "source")
     for picture in sorted((tmp_path / "source/BCCD/BCCD/JPEGImages").iterdir())[::2]:
         picture.write_bytes(b"")
-    with pytest.raises(BuildError, match=r"bccd_voc: \d+% of \d+ inputs refused, more than the card's max_refused"):
+    wanted = (
+        r"bccd_voc: \d+% of \d+ inputs refused, more than the card's max_refused of \d+%: \d+ empty_file; "
+        r"the first: .+: empty_file: .+; all are in .+quarantine\.parquet"
+    )
+    with pytest.raises(BuildError, match=wanted) as stopped:
         run_build(tmp_path / "source" / "catalog.yaml", tmp_path / "corpus")
     assert not (tmp_path / "corpus").exists()
+    left = pl.read_parquet(str(stopped.value).rpartition(" are in ")[2])
+    assert "empty_file" in set(left["reason"])
+
+
+def of_bccd_alone(cells: Path, folder: Path) -> Path:
+    """A catalog over a copy of the one source, of counting alone."""
+    shutil.copytree(cells.parent / "BCCD", folder / "BCCD")
+    catalog = folder / "catalog.yaml"
+    head = CATALOG[: CATALOG.index("sources:")]
+    catalog.write_text(head + "sources: [{use: bccd_voc, path: BCCD}]\ntasks: [counting]\nfilters: []\n")
+    return catalog
+
+
+def test_a_published_split_that_meets_nothing_stops_the_build(cells: Path, tmp_path: Path) -> None:
+    catalog = of_bccd_alone(cells, tmp_path / "source")
+    (tmp_path / "source/BCCD/BCCD/ImageSets/Main/test.txt").write_text("nobody\n")
+    with pytest.raises(BuildError, match=r"the published split would be lost: .+test\.txt: 1 of 1 lines"):
+        run_build(catalog, tmp_path / "corpus")
+
+
+def test_a_build_without_a_record_says_what_was_refused(cells: Path, tmp_path: Path) -> None:
+    catalog = of_bccd_alone(cells, tmp_path / "source")
+    for file in (tmp_path / "source/BCCD/BCCD/Annotations").iterdir():
+        file.write_text(file.read_text().replace("<xmin>", "<xmin>x"))
+    with pytest.raises(BuildError, match=r"no record is left: .+; refused: \d+ bad_annotation.*quarantine\.parquet"):
+        run_build(catalog, tmp_path / "corpus")
+    plans, _ = plan_build(catalog, tmp_path / "corpus", {})
+    assert " bad_annotation)" in render_plan(plans)
 
 
 REFUSED = """\
