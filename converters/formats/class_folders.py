@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field
@@ -20,7 +22,8 @@ from medloom.schemas.sample import Label, Media, Refusal, Sample
 
 
 class Params(base.Params):
-    """`folder` is where the pictures begin, below the root.
+    """`folder` is where the pictures begin, below the root. `pictures` is a regular expression over whole paths below
+    the root; files that it does not match (masks beside the pictures) are no part of this source.
 
     `levels` are the folders that name classes, once the folders of the card's split are taken out: 0 is the
     outermost, -1 the one that the picture lies in; none, and the pictures are unlabelled. `join` makes one name of
@@ -31,6 +34,11 @@ class Params(base.Params):
     suffixes: tuple[str, ...] = Field(default=RASTERS, min_length=1)
     levels: tuple[int, ...] = (0,)
     join: str | None = None
+    pictures: str = ".*"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.pictures, re.DOTALL)
 
 
 class ClassFolders(Converter):
@@ -56,6 +64,8 @@ class ClassFolders(Converter):
         complete = complete_labels(card)
         labels_of: dict[str, tuple[Label, ...] | BadInput] = {}
         for path in files:
+            if params.pattern.fullmatch(path) is None:
+                continue
             folder = path.rpartition("/")[0]
             if folder not in labels_of:
                 labels_of[folder] = _labels(folder, drop, splits, params, card)

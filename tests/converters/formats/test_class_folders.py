@@ -105,3 +105,11 @@ def test_gives(make_card):
     two = {"a": "a", "b": "b"}
     assert gives(make_card("class_folders", labels=two, exhaustive={"labels": True})) == {"labels", "absent_labels"}
     assert gives(make_card("class_folders", {"levels": []})) == frozenset()
+
+
+def test_files_that_are_no_pictures_can_be_left_out(tree, make_card, read):
+    root = tree({"benign/a.png": None, "benign/a_mask.png": None, "benign/a_mask_1.png": None})
+    samples, refusals = read(
+        root, make_card("class_folders", {"pictures": r"(?!.*_mask).+"}, labels={"benign": "cyst"})
+    )
+    assert ([one.key for one in samples], refusals) == (["benign/a.png"], [])
