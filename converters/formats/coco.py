@@ -31,7 +31,8 @@ class Params(base.Params):
     be clipped instead of refused.
 
     `crowd` says what ``iscrowd: 1`` marks: a "group" (the picture's instances of that name are then not complete), or
-    an "object", as tools have it that set the flag on every run-length mask.
+    an "object", as tools have it that set the flag on every run-length mask. `categories` and `category_id` are the
+    keys of the list of categories and of an annotation's own, where a file has several of each.
     """
 
     annotations: tuple[str, ...] = Field(min_length=1)
@@ -39,6 +40,8 @@ class Params(base.Params):
     search: str | None = None
     tolerance: float = Field(default=1.0, ge=0)
     crowd: Literal["group", "object"] = "group"
+    categories: str = "categories"
+    category_id: str = "category_id"
 
 
 class Coco(Converter):
@@ -63,7 +66,7 @@ class Coco(Converter):
         keys: set[str] = set()
         for file in params.annotations:
             try:
-                index = _Index(root, file)
+                index = _Index(root, file, params)
             except BadInput as bad:
                 yield refused(file, bad, file)
                 continue
@@ -79,10 +82,10 @@ class Coco(Converter):
 class _Index:
     """One COCO file, annotations by image; `strays` are entries that belong nowhere."""
 
-    def __init__(self, root: Path, file: str) -> None:
+    def __init__(self, root: Path, file: str, params: Params) -> None:
         self.file = file
-        content = _read(root, file)
-        self.categories = {entry["id"]: entry["name"] for entry in content["categories"]}
+        content = _read(root, file, params)
+        self.categories = {entry["id"]: entry["name"] for entry in content[params.categories]}
         self.images: list[dict[str, Any]] = []
         self.strays: list[Refusal] = []
         self.annotations: dict[Any, list[tuple[str, dict[str, Any]]]] = {}
@@ -109,13 +112,13 @@ class _Index:
                 self.strays.append(refused(f"{file}#{mark}", bad))
 
 
-def _read(root: Path, file: str) -> dict[str, Any]:
+def _read(root: Path, file: str, params: Params) -> dict[str, Any]:
     """The file's three lists. Raises BadInput: what `inside` raises, ``not_json``, ``not_coco``."""
     try:
         content = msgspec.json.decode(inside(root, file).read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput("not_json", str(error), file) from None
-    wanted = {"images": ("id",), "annotations": (), "categories": ("id", "name")}
+    wanted = {"images": ("id",), "annotations": (), params.categories: ("id", "name")}
     for name, keys in wanted.items():
         entries = content.get(name, [] if name == "annotations" else None) if isinstance(content, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -125,7 +128,7 @@ def _read(root: Path, file: str) -> dict[str, Any]:
             if not all(isinstance(entry.get(key), str | int) for entry in entries):
                 raise BadInput("not_coco", f"an entry of {name!r} has no {key!r}", file)
     for entry in content["annotations"]:
-        if not all(isinstance(entry.get(key), str | int | None) for key in ("id", "image_id", "category_id")):
+        if not all(isinstance(entry.get(key), str | int | None) for key in ("id", "image_id", params.category_id)):
             raise BadInput("not_coco", "an id in 'annotations' is neither a number nor a string", file)
     return dict(content)
 
@@ -158,12 +161,13 @@ def _picture(
     seen: set[Region] = set()
     lost: set[str] = set()
     for mark, entry in index.annotations[image["id"]]:
-        name = index.categories.get(entry.get("category_id"))
+        category = entry.get(params.category_id)
+        name = index.categories.get(category)
         try:
             if id(entry) in index.twice:
                 raise BadInput("duplicate_key", f"annotation id {entry.get('id')!r} stands twice", index.file)
             if name is None:
-                raise BadInput("unknown_category", f"there is no category {entry.get('category_id')!r}", index.file)
+                raise BadInput("unknown_category", f"there is no category {category!r}", index.file)
             crowd = entry.get("iscrowd") == 1 and params.crowd == "group"
             if crowd:
                 lost.add(name)

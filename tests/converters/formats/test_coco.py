@@ -177,3 +177,15 @@ def test_annotations_need_no_id_and_pictures_no_size(tree, card, read):
     assert [(one.unit, one.reason) for one in refusals] == [
         ("images/a.png#annotations/2", "duplicate_region"), ("images/a.png#annotations/3", "box_outside"),
     ]  # fmt: skip
+
+
+def test_one_of_several_lists_of_categories_can_be_named(tree, make_card, read):
+    content = json.loads(
+        index([{"id": 5, "image_id": 1, "category_id_1": 0, "category_id_3": 1, "bbox": [2, 3, 4, 4]}])
+    )
+    del content["categories"]
+    content |= {"categories_1": [{"id": 0, "name": "2"}], "categories_3": [{"id": 1, "name": "Caries"}]}
+    params = {"annotations": ["t.json"], "categories": "categories_3", "category_id": "category_id_3"}
+    root = tree({"a.png": None, "t.json": json.dumps(content)})
+    samples, refusals = read(root, make_card("coco", params, labels={"Caries": "caries"}))
+    assert ([region.name for region in samples[0].regions], refusals) == (["Caries"], [])
