@@ -13,19 +13,25 @@ from medloom.converters.formats.vqa_pointer import Fields, plain
 from medloom.schemas.errors import BadInput
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_WORDS = re.compile(r"\b(?:and|or|options?|answers?|choices?)\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,;/&|+、，；]+")
+_MARK = re.compile(r"""[\s(\["']*([A-Za-z]+|\d{1,9})(?:\.0+)?[\s)\]"'.:]*""")
+"""A letter, or a number as tables write it ("2.0"), but not "-1", "1-2" or "B+"."""
 
 
 class OptionFields(Params):
     """`at` points to the options: one text each, or one list, or one object by letter; `split` cuts one text.
 
-    `correct` points to the letters, the numbers (from `first`) or the texts of the right ones; without it the answer
-    does. A letter of its own before every option ("A: ", "(B) ") is no part of its text.
+    `correct` points to the letter or number (from `first`) of the right one, or else to its text; without it the answer
+    is its text or letter. A list may name several, and with `several` one text too ("AC", "A, C"). A letter of its own
+    before every option ("A: ", "(B) ") is no part of its text.
     """
 
     at: tuple[str, ...] = Field(min_length=1)
     correct: str | None = None
     split: str | None = None
     first: int = 0
+    several: bool = False
 
 
 class Choice:
@@ -36,7 +42,9 @@ class Choice:
 
     def __init__(self, fields: Fields, params: OptionFields) -> None:
         self._params = params
-        texts = _without_letters(_lettered(fields, params))
+        pairs = _lettered(fields, params)
+        self._places = [place for place, (_, text) in enumerate(pairs) if text]
+        texts = _without_letters([pair for pair in pairs if pair[1]])
         self.letters = tuple(letter for letter, _ in texts)
         self.texts = tuple(text for _, text in texts)
         self._correct = None if params.correct is None else fields.value(params.correct)
@@ -49,40 +57,71 @@ class Choice:
     def right(self, answer: str) -> tuple[int, ...]:
         """Indices of the right options, rising. What the row says twice (a letter and a text) has to agree.
 
-        Raises BadInput ``answer_not_an_option``.
+        Raises BadInput: ``answer_not_an_option``, ``ambiguous_answer`` (the letter of one option, the text of another).
         """
-        stated = self._correct
-        found = self._meant(answer) if stated in (None, "") else self._all_meant(stated)
-        if not found:
-            told = answer if stated in (None, "") else stated
+        stated = None if self._correct in (None, "") else self._correct
+        if stated is None:
+            read = [self._meant(answer, by_text, False) for by_text in (True, False)]
+            if read[0] != read[1]:
+                texts = [self.texts[index] for found in read for index in found]
+                raise BadInput("ambiguous_answer", f"{answer!r:.60} may mean either of {texts!r:.120}")
+        else:
+            read = self._agreed([self._meant(stated, by_text, True) for by_text in (False, True)], answer)
+        if not read[0]:
+            told = answer if stated is None else stated
             raise BadInput("answer_not_an_option", f"{told!r:.120} is none of {list(self.texts)!r:.200}")
-        if stated not in (None, "") and answer and self._meant(answer) != found:
-            raise BadInput("answer_not_an_option", f"{stated!r:.60} is marked, but the answer is {answer!r:.120}")
-        return found
+        return read[0]
 
-    def _all_meant(self, stated: Any) -> tuple[int, ...]:
-        if not isinstance(stated, list):
-            return self._meant(stated)
-        each = [self._meant(one) for one in stated]
-        return tuple(sorted({index for one in each for index in one})) if all(each) else ()
+    def _agreed(self, marked: list[tuple[int, ...]], answer: str) -> list[tuple[int, ...]]:
+        """What is marked as the answer has it: read as it is likelier meant, else in the one way that fits."""
+        if not answer or not marked[0]:
+            return marked
+        said = [self._meant(answer, by_text, False) for by_text in (True, False)]
+        if marked[0] == said[0]:
+            return marked
+        fit = {*marked} & {*said}
+        if len(fit) != 1:
+            reason = "ambiguous_answer" if fit else "answer_not_an_option"
+            raise BadInput(reason, f"{self._correct!r:.60} is marked, but the answer is {answer!r:.120}")
+        return [*fit]
 
-    def _meant(self, stated: Any) -> tuple[int, ...]:
-        """The option that has this text, else those of these letters, else that of this number."""
-        text = plain(stated)
+    def _meant(self, stated: Any, by_text: bool, numbered: bool) -> tuple[int, ...]:
+        """The options that are stated: by their texts or by their marks first."""
+        found: set[int] = set()
+        for one in stated if isinstance(stated, list) else [stated]:
+            text = plain(one)
+            meant = (by_text and self._of_text(text)) or self._of_mark(text, numbered) or self._of_text(text)
+            if not meant:
+                return ()
+            found.update(meant)
+        return tuple(sorted(found))
+
+    def _of_text(self, text: str) -> tuple[int, ...]:
+        """The option of this text, which its own letter may precede."""
         if same(text) in self._same:
             return (self._same.index(same(text)),)
         for number, letter in enumerate(self.letters):
             if same(_cut(text, letter)) == self._same[number]:
                 return (number,)
-        found = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?i)\b(?:and|or|options?|answers?)\b", " ", text))
-        marks = [one.upper() for one in found]
-        if len(found) == 1 and found[0].isupper() and list(found[0]) == sorted({*found[0]}):
-            marks = list(found[0])  # "AC", but not "Bad"
-        if marks and all(mark in self.letters for mark in marks):
-            return tuple(sorted({self.letters.index(mark) for mark in marks}))
-        if marks and all(mark.isdigit() and 0 <= int(mark) - self._params.first < len(self.texts) for mark in marks):
-            return tuple(sorted({int(mark) - self._params.first for mark in marks}))
         return ()
+
+    def _of_mark(self, text: str, numbered: bool) -> tuple[int, ...]:
+        """The option of this letter, or of this number where one may stand; several where the card says so."""
+        several = self._params.several or isinstance(self._correct, list)
+        text = _WORDS.sub(" ", text)
+        parts = _BETWEEN.split(text) if several else [text]
+        found = [_MARK.fullmatch(part) for part in parts if part.strip()]
+        marks = [one[1].upper() for one in found if one is not None]
+        if not marks or len(marks) != len(found):
+            return ()
+        if several and len(marks) == 1 and marks[0] in text and list(marks[0]) == sorted({*marks[0]}):
+            marks = list(marks[0])  # "AC", but not "Bad"
+        if all(mark in self.letters for mark in marks):
+            return tuple(sorted({self.letters.index(mark) for mark in marks}))
+        if not numbered or not all(mark.isdecimal() for mark in marks):
+            return ()
+        numbers = sorted({int(mark) - self._params.first for mark in marks})
+        return tuple(map(self._places.index, numbers)) if {*numbers} <= {*self._places} else ()
 
 
 def same(text: str) -> str:
@@ -104,7 +143,7 @@ def _lettered(fields: Fields, params: OptionFields) -> list[tuple[str, str]]:
         pairs = [(LETTERS[number], plain(value)) for number, value in enumerate(found)]
     else:
         pairs = []
-    return [(letter, text) for letter, text in pairs if text]
+    return pairs
 
 
 def _without_letters(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -115,7 +115,8 @@ class QuestionReader:
         if params.options is not None:
             choice = Choice(fields, params.options)
             if choice.texts:
-                correct = choice.right(answers[0] if answers else "")
+                beside = params.answer != params.options.correct  # what `correct` reads says nothing twice
+                correct = choice.right(answers[0] if answers and beside else "")
                 options, answers = choice.texts, [", ".join(choice.texts[index] for index in correct)]
         if not answers:
             raise BadInput("no_answer", f"no answer to {text!r:.80}")

@@ -284,12 +284,22 @@ def test_parts_of_messages(table):
         ({"o": ["CT", "MR"], "a": "(b)"}, (1,)), ({"o": ["CT", "MR"], "a": "B. MR"}, (1,)),
         ({"o": ["CT", "MR"], "a": "MR", "c": "B"}, (1,)), ({"o": ["CT", "MR"], "c": 1}, (1,)),
         ({"o": ["A. CT", "B. MR"], "a": "MR"}, (1,)), ({"o": {"B": "MR", "A": "CT"}, "a": "A"}, (1,)),
-        ({"o": ["CT", "MR", "PET"], "a": "AC"}, (0, 2)), ({"o": ["CT", "MR", "PET"], "c": ["A", "PET"]}, (0, 2)),
+        ({"o": ["CT", "MR", "PET"], "a": "AC", "several": True}, (0, 2)),
+        ({"o": ["CT", "MR", "PET"], "a": "(A) and (C)", "several": True}, (0, 2)),
+        ({"o": ["CT", "MR", "PET"], "c": "0, 2", "several": True}, (0, 2)),
+        ({"o": ["CT", "MR", "PET"], "c": ["A", "PET"]}, (0, 2)),
         ({"o": "CT;MR", "a": "CT"}, (0,)), ({"o": ["A", "B", "AB"], "a": "AB"}, (2,)),
+        # Options whose texts look like letters or numbers: what `correct` holds is a letter or number first.
+        ({"o": ["2", "3", "1", "0"], "c": 1}, (1,)), ({"o": ["1", "2", "3", "4"], "c": 1.0}, (1,)),
+        ({"o": ["3", "4", "1", "2"], "c": "2", "first": 1}, (1,)), ({"o": ["CT", "MR"], "c": "1.0"}, (1,)),
+        ({"o": ["B", "A", "D", "C"], "c": "B", "a": "A"}, (1,)), ({"o": ["2", "3", "1", "0"], "c": 1, "a": "1"}, (2,)),
+        ({"o": ["CT", "", "MR"], "c": 2}, (1,)), ({"o": ["10", "20"], "c": "20"}, (1,)),
+        ({"o": {"A": "A", "B": "B", "C": "O"}, "a": "A"}, (0,)),
     ],
 )  # fmt: skip
 def test_right_options(table, row, correct):
-    options = {"at": ["o"], "correct": "c" if "c" in row else None, "split": ";"}
+    said = {name: row[name] for name in ("several", "first") if name in row}
+    options = {"at": ["o"], "correct": "c" if "c" in row else None, "split": ";", **said}
     fields = {"question": "q", "answer": "a", "options": options}
     (one,), refusals = table(
         {"q.json": json.dumps([{"q": "Which?", "i": "a.png", **row}]), "a.png": None}, tables=["q.json"],
@@ -308,6 +318,15 @@ def test_right_options(table, row, correct):
         ({"a": "CT", "c": "B"}, "answer_not_an_option"), ({"o": ["CT"], "a": "CT"}, "too_few_options"),
         ({"o": ["CT", "ct "], "a": "CT"}, "repeated_option"), ({"o": [], "a": ""}, "no_answer"),
         ({"a": "CT", "q": " "}, "no_question"),
+        # What no option says is no number and no letters of options.
+        ({"o": ["1-2", "3-4", "5-6"], "a": "2"}, "answer_not_an_option"), ({"c": "-1"}, "answer_not_an_option"),
+        ({"o": ["GH", "SC", "ST", "CC"], "a": "AC"}, "answer_not_an_option"),
+        ({"o": ["A", "B", "O", "Rh"], "a": "AB"}, "answer_not_an_option"), ({"a": "B+"}, "answer_not_an_option"),
+        ({"a": "A, B"}, "answer_not_an_option"), ({"c": "AB"}, "answer_not_an_option"),
+        ({"o": {"A": "B", "B": "C", "C": "A", "D": "D"}, "a": "A"}, "ambiguous_answer"),
+        ({"o": ["x", "A"], "a": "A", "c": "A"}, "ambiguous_answer"),
+        ({"o": ["CT", "", "MR"], "c": 1}, "answer_not_an_option"),
+        ({"o": ["2", "3", "1"], "a": "2", "c": 1}, "answer_not_an_option"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit(table, row, reason):
@@ -317,6 +336,15 @@ def test_options_that_do_not_fit(table, row, reason):
         tables=["q.json"], pictures=["{i}"], questions={"question": "q", "answer": "a", "options": options},
     )  # fmt: skip
     assert (samples, [(one.reason, one.part) for one in refusals]) == ([], [(reason, False)])
+
+
+def test_an_answer_that_is_read_as_what_is_correct(table):
+    rows = [{"i": "a.png", "question": "How many?", "answer": 1, "o": ["2", "3", "1"]}]
+    (one,), refusals = table(
+        {"q.json": json.dumps(rows), "a.png": None}, tables=["q.json"], pictures=["{i}"],
+        questions={"options": {"at": ["o"], "correct": "answer"}},
+    )  # fmt: skip
+    assert ((one.questions[0].answer, one.questions[0].correct), refusals) == (("3", (1,)), [])
 
 
 def test_shapes_of_json(table):
