@@ -26,13 +26,15 @@ class OtherTable(Params):
     encoding: str | None = None
     fallback_encoding: str | None = None
 
-    def read(self, root: Path, fallback: str | None = None) -> Iterator[dict[str, str] | Refusal]:
-        """Its rows; a Refusal of a part for each that can't be read, since nobody knows which Samples lack it.
+    def read(
+        self, root: Path, fallback: str | None = None, columns: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, str] | Refusal]:
+        """Its rows, which have to have `columns`; a Refusal of a part for each that can't be read, since nobody knows which Samples lack it.
 
         Raises BadInput as `Table` does.
         """
         table = Table(root, self.table, self.delimiter, self.encoding, self.fallback_encoding or fallback)
-        table.require(self.by)
+        table.require(self.by, *columns)
         for number, row in table.rows():
             if isinstance(row, BadInput):
                 yield refused(f"{self.table}#row={number}", row, self.table, part=True)

@@ -15,7 +15,7 @@ from medloom.converters.formats.other_table import OtherTable
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.vqa_params import RowTables
 from medloom.converters.formats.vqa_pictures import PictureSet, QuestionPictures
-from medloom.converters.formats.vqa_pointer import Fields, plain
+from medloom.converters.formats.vqa_pointer import Fields, columns_of, plain
 from medloom.converters.refused import refused
 from medloom.converters.text.sections import sections
 from medloom.schemas.card import PatientRule, SourceCard
@@ -51,6 +51,14 @@ class Params(RowTables):
     labels: ListedLabels | None = None
     language: str = "en"
 
+    def pointers(self, card: SourceCard) -> tuple[str, ...]:
+        listed = () if self.labels is None else (self.labels.at,)
+        many = (one.at for one in self.many.values())
+        return tuple(dict.fromkeys((*super().pointers(card), *many, *self.texts.values(), *listed)))
+
+    def other_tables(self) -> tuple[str, ...]:
+        return (*self.lookups, *self.many)
+
 
 class PictureTexts(Converter):
     """One Sample for each row: its pictures, its texts, and the labels that it lists.
@@ -66,10 +74,14 @@ class PictureTexts(Converter):
         params = Params.model_validate(card.params)
         try:
             split = params.split_in(root, card)
-            pictures = params.pictures_in(root)
+            pictures = params.pictures_in(root, card)
             torn = dict(pictures.refusals)
+            pointers = params.pointers(card)
             many = {
-                name: (one.at, _several(one.read(root, params.other_encoding), one.by, torn))
+                name: (
+                    one.at,
+                    _several(one.read(root, params.other_encoding, columns_of(pointers, name)), one.by, torn),
+                )
                 for name, one in params.many.items()
             }
         except BadInput as bad:
@@ -79,7 +91,7 @@ class PictureTexts(Converter):
         reader = _Reader(card, params, split, pictures, many)
         if params.facts.visit is not None:
             reader.find_first_days(root)
-        for found in params.read(root, split):
+        for found in params.read(root, card, split):
             if isinstance(found, Refusal):
                 yield found
                 continue
@@ -132,7 +144,7 @@ class _Reader(msgspec.Struct, frozen=True):
 
     def find_first_days(self, root: Path) -> None:
         """Days count from the patient's own first row, so the tables are read twice."""
-        for found in self.params.read(root, self.split):
+        for found in self.params.read(root, self.card, self.split):
             if isinstance(found, Refusal):
                 continue
             file, number, values = found

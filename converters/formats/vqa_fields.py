@@ -51,6 +51,20 @@ class QuestionFields(Params):
     languages: dict[str, str] = Field(default_factory=dict)
     null: tuple[str, ...] = ()
 
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """Every pointer that has to lead somewhere; what `correct` says needs no answer beside it."""
+        found = [*self.kind, self.reason, self.language_field]
+        if self.turns is not None:
+            return tuple(one for one in (self.turns.at, *found) if one is not None)
+        if self.options is not None:
+            found += [*self.options.at, self.options.correct]
+        if self.boxes is not None:
+            found += [self.boxes.at, self.boxes.names]
+        if self.options is None or self.options.correct is None:
+            found.append(self.answer)
+        return tuple(one for one in (self.question, *found) if one is not None)
+
 
 Size = tuple[int, int] | BadInput | None
 """(width, height) of the picture that boxes are in, why it isn't known, or None where nobody needs it."""

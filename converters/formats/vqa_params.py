@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from medloom.converters import base
+from medloom.converters.formats.name_template import fields_of
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.formats.row_facts import RowFacts
 from medloom.converters.formats.vqa_fields import QuestionFields
 from medloom.converters.formats.vqa_pictures import Lookup, PictureFields, QuestionPictures
+from medloom.converters.formats.vqa_pointer import columns_of, leads
 from medloom.converters.formats.vqa_rows import Form, QuestionFile, files_of
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
@@ -53,9 +55,35 @@ class RowTables(base.Params):
     def _headers(cls, value: Any) -> Any:
         return [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
-    def read(self, root: Path, split: PublishedSplit) -> Iterator[tuple[str, int, dict[str, Any] | BadInput] | Refusal]:
+    def pointers(self, card: SourceCard) -> tuple[str, ...]:
+        """Every pointer of the card into a row, or into what the row leads to."""
+        rules = (card.patient, card.split)
+        found = [rule.column for rule in rules if rule is not None and not isinstance(rule, str) and rule.column]
+        found += [name for picture in self.pictures for name in fields_of(picture.file)]
+        found += [one.at for one in self.lookups.values()]
+        return tuple(dict.fromkeys((*found, *fields_of(self.key or ""), *self.only, *self.facts.columns)))
+
+    def other_tables(self) -> tuple[str, ...]:
+        """The names below which rows of other tables are found."""
+        return tuple(self.lookups)
+
+    def each(self) -> str | None:
+        """Where in a row a list stands into whose entries pointers may lead."""
+        return None
+
+    def read(
+        self, root: Path, card: SourceCard, split: PublishedSplit
+    ) -> Iterator[tuple[str, int, dict[str, Any] | BadInput] | Refusal]:
         """(file, number, row) of each row of each table; a Refusal in the place of a table that can't be read, and for
-        each that the published split means and that no table is."""
+        each that the published split means and that no table is.
+
+        At the end a Refusal for each pointer that leads nowhere in any row of JSON: an option or a fact would be
+        missing without a word. A table has to have all columns.
+        """
+        others = self.other_tables()
+        idle = [one for one in self.pointers(card) if one.partition(".")[0] not in others]
+        columns = columns_of(idle)
+        first: tuple[str, dict[str, Any]] | None = None
         files = list(files_of(root, self.tables))
         for bad in split.lost([file for file in files if isinstance(file, str)]):
             yield refused(bad.file or self.tables[0], bad)
@@ -65,16 +93,26 @@ class RowTables(base.Params):
                 continue
             try:
                 table = QuestionFile(
-                    root, file, self.form, self.rows, self.header, self.delimiter, self.encoding, self.fallback_encoding
-                )
+                    root, file, self.form, self.rows, self.header, self.delimiter, self.encoding,
+                    self.fallback_encoding, columns,
+                )  # fmt: skip
                 for number, row in table.rows():
+                    if idle and not table.is_table and not isinstance(row, BadInput):
+                        first = first or (file, row)
+                        idle = [one for one in idle if not leads(row, one, self.each())]
                     yield file, number, row
             except BadInput as bad:
                 yield refused(file, bad, file)
+        for pointer in idle if first is not None else ():
+            assert first is not None
+            bad = BadInput("missing_field", f"no row has {pointer!r}; the first has {list(first[1])!r:.400}", first[0])
+            yield refused(f"{first[0]}#{pointer}", bad, part=pointer not in self.only)
 
-    def pictures_in(self, root: Path) -> QuestionPictures:
-        """Finds the pictures that a row names; raises BadInput where a lookup can't be read."""
-        return QuestionPictures(root, self.pictures, self.suffixes, self.search, self.lookups, self.other_encoding)
+    def pictures_in(self, root: Path, card: SourceCard) -> QuestionPictures:
+        """Finds the pictures that a row names; raises BadInput where a lookup can't be read or lacks a column."""
+        return QuestionPictures(
+            root, self.pictures, self.suffixes, self.search, self.lookups, self.other_encoding, self.pointers(card)
+        )
 
     @property
     def other_encoding(self) -> str | None:
@@ -91,6 +129,12 @@ class Params(RowTables):
 
     text_only: bool = False
     questions: QuestionFields = QuestionFields()
+
+    def pointers(self, card: SourceCard) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*super().pointers(card), *self.questions.pointers)))
+
+    def each(self) -> str | None:
+        return self.questions.each
 
     @field_validator("facts")
     @classmethod

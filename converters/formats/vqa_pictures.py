@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from medloom.converters.base import Params
 from medloom.converters.formats.other_table import OtherTable
 from medloom.converters.formats.picture_finder import PictureFinder
-from medloom.converters.formats.vqa_pointer import Fields, paths_of
+from medloom.converters.formats.vqa_pointer import Fields, columns_of, paths_of
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media, Refusal
 
@@ -43,9 +44,9 @@ class PictureSet(msgspec.Struct, frozen=True, kw_only=True):
 class QuestionPictures:
     """Finds pictures by template. `suffixes` and `search` as in `PictureFinder`; a folder to search that is not there
     means that no picture is. `refusals` are those of rows of look-ups, by unit; rows of them that are no UTF-8 are in
-    `encoding`.
+    `encoding`. `pointers` are all of the card's.
 
-    Raises BadInput where a look-up's table can't be read.
+    Raises BadInput where a look-up's table can't be read or lacks a column that they want.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class QuestionPictures:
         search: str | None = None,
         lookups: dict[str, Lookup] | None = None,
         encoding: str | None = None,
+        pointers: tuple[str, ...] = (),
     ) -> None:
         self._pictures = pictures
         self._finder: PictureFinder | None = None
@@ -65,7 +67,10 @@ class QuestionPictures:
             if bad.reason != "missing_folder":
                 raise
         self.refusals: dict[str, Refusal] = {}
-        self._lookups = [(name, one.at, self._table(root, one, encoding)) for name, one in (lookups or {}).items()]
+        self._lookups = [
+            (name, one.at, self._table(one.read(root, encoding, columns_of(pointers, name)), one.by))
+            for name, one in (lookups or {}).items()
+        ]
 
     def fields(self, row: dict[str, object]) -> Fields:
         """The row, with what its look-ups lead to."""
@@ -96,11 +101,11 @@ class QuestionPictures:
                 lost.append(BadInput(reason, bad.detail, path))
         return PictureSet(named=tuple(path for path, _ in named), keys=keys, media=tuple(media), lost=tuple(lost))
 
-    def _table(self, root: Path, lookup: Lookup, encoding: str | None) -> dict[str, dict[str, str]]:
+    def _table(self, rows: Iterator[dict[str, str] | Refusal], by: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for row in lookup.read(root, encoding):
+        for row in rows:
             if isinstance(row, Refusal):
                 self.refusals[row.unit] = row
             else:
-                found.setdefault(row[lookup.by], row)
+                found.setdefault(row[by], row)
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medloom.schemas.errors import BadInput
@@ -49,6 +49,23 @@ def plain(value: Any) -> str:
     if isinstance(value, int | float):
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     return ""
+
+
+def leads(row: dict[str, Any], pointer: str, each: str | None = None) -> bool:
+    """Whether there is anything at `pointer` of a row, be it null, or in an entry of its list at `each`."""
+    cut = _SLICE.fullmatch(pointer)
+    pointer = pointer if cut is None else cut[1]
+    if pointer in row or pointer == "*" or ("." in pointer and resolve(row, pointer) not in (None, [])):
+        return True
+    return each is not None and resolve(row, f"{each}.*.{pointer}") not in (None, [])
+
+
+def columns_of(pointers: Iterable[str], name: str | None = None) -> tuple[str, ...]:
+    """The columns of a table that pointers want, without their slices; with `name`, of the table below that name."""
+    found = [pointer if (cut := _SLICE.fullmatch(pointer)) is None else cut[1] for pointer in pointers]
+    if name is None:
+        return tuple(found)
+    return tuple(one.removeprefix(f"{name}.").removeprefix("*.") for one in found if one.startswith(f"{name}."))
 
 
 class Fields(Mapping[str, str]):

@@ -44,7 +44,7 @@ class TableReader:
     def __init__(self, root: Path, card: SourceCard, params: Params) -> None:
         self._root, self._card, self._params = root, card, params
         self._split = params.split_in(root, card)
-        self._pictures = params.pictures_in(root)
+        self._pictures = params.pictures_in(root, card)
         self._questions = QuestionReader(params.questions)
 
     def samples(self) -> Iterator[tuple[dict[str, Any] | None, Sample | Refusal]]:
@@ -57,7 +57,7 @@ class TableReader:
             yield from self._sample(groups.pop(named))
 
     def _gather(self, groups: dict[tuple[str, ...], list[Entry]]) -> Iterator[Refusal]:
-        for found in self._params.read(self._root, self._split):
+        for found in self._params.read(self._root, self._card, self._split):
             if isinstance(found, Refusal):
                 yield found
                 continue

@@ -60,7 +60,7 @@ class QuestionFile:
     JSON may be a list of objects, an object of them by key (told as ``@key``), either of them below `rows`, or in truth
     JSON Lines. ``NaN``, as Python writes it, is nothing. `headers` name the columns of a table without them. Text with
     bars always needs them, and is cut at `delimiter` with no regard to quotes: of several the one that has as many
-    names as the row has parts.
+    names as the row has parts. `columns` are those that a table must have.
     """
 
     def __init__(
@@ -73,18 +73,25 @@ class QuestionFile:
         delimiter: str | None = None,
         encoding: str | None = None,
         fallback: str | None = None,
+        columns: tuple[str, ...] = (),
     ) -> None:
         self.file = file
         self._root = root
         suffix = Path(file).suffix.lower()
         self._form: Form = form or _FORMS.get(suffix, "bars")
         self._rows, self._headers, self._delimiter = rows, headers, delimiter
-        self._encoding, self._fallback = encoding, fallback
+        self._encoding, self._fallback, self._columns = encoding, fallback, columns
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its columns are known before its rows."""
+        return self._form in ("table", "bars")
 
     def rows(self) -> Iterator[Row]:
         """(number from 0, row), and in the place of a row that can't be read, why.
 
-        Raises BadInput: what `inside` raises, ``pickled``, ``not_json``, ``not_rows``, ``bad_table``, ``not_utf8``.
+        Raises BadInput: what `inside` raises, ``pickled``, ``not_json``, ``not_rows``, ``bad_table``,
+        ``missing_column``, ``not_utf8``.
         """
         path = inside(self._root, self.file)
         with path.open("rb") as handle:
@@ -100,6 +107,7 @@ class QuestionFile:
         elif self._form == "table":
             header = self._headers[0] if self._headers else ()
             table = Table(self._root, self.file, self._delimiter, self._encoding, self._fallback, header)
+            table.require(*self._columns)
             yield from table.rows()
         else:
             yield from self._bars(path)
@@ -164,6 +172,10 @@ class QuestionFile:
     def _bars(self, path: Path) -> Iterator[Row]:
         if not self._headers:
             raise BadInput("bad_table", "text with bars needs `header`, the names of its columns", self.file)
+        named = [name for names in self._headers for name in names]
+        missing = [name for name in self._columns if name not in named]
+        if missing:
+            raise BadInput("missing_column", f"no column {missing}; there are {named}", self.file)
         mark, number = self._delimiter or "|", -1
         with path.open("rb") as handle:
             for raw in handle:

@@ -190,3 +190,15 @@ def test_each_text_of_a_list_is_one(tree, read, make_card) -> None:
     ]  # fmt: skip
     assert [text.pointer for text in samples[0].texts] == ["rows.json#row=0,said.0", "rows.json#row=0,said.4"]
     assert [(each.unit, each.reason) for each in refusals] == [("c.png", "no_text")]
+
+
+def test_a_column_that_is_not_there_is_told(tree, read, make_card) -> None:
+    root = tree({"t.csv": "file,text\na.png,Clear.\n", "v.csv": "file,view\na.png,AP\n", "a.png": None})
+    given = {"tables": ["t.csv"], "pictures": ["{file}"], "texts": {"caption": "text"}}
+    many = {"views": {"table": "v.csv", "by": "file", "at": "file"}}
+    for wrong, file in (
+        ({"texts": {"caption": "Text"}}, "t.csv"), ({"labels": {"at": "Problems"}}, "t.csv"),
+        ({"only": {"lang": ["en"]}}, "t.csv"), ({"many": many, "pictures": ["{views.*.name}"]}, "v.csv"),
+    ):  # fmt: skip
+        samples, refusals = read(root, make_card("picture_texts", {**given, **wrong}))
+        assert (samples, [(one.reason, one.file) for one in refusals]) == ([], [("missing_column", file)])

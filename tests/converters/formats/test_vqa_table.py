@@ -338,6 +338,51 @@ def test_options_that_do_not_fit(table, row, reason):
     assert (samples, [(one.reason, one.part) for one in refusals]) == ([], [(reason, False)])
 
 
+TYPOS = [
+    {"pictures": ["{img}"]}, {"only": {"lang": ["en"]}}, {"facts": {"acquisition": {"view": "VP"}}}, {"key": "{id}"},
+    {"questions": {"options": {"at": ["Choice A"]}}}, {"questions": {"options": {"at": ["o"], "correct": "label"}}},
+    {"questions": {"question": "Question"}}, {"questions": {"answer": "Answer"}}, {"questions": {"kind": ["type"]}},
+    {"questions": {"boxes": {"at": "box"}}}, {"questions": {"language_field": "lang"}},
+    {"questions": {"reason": "why"}},
+    {"lookups": {"m": {"table": "t.csv", "by": "i", "at": "id"}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", TYPOS, ids=str)
+@pytest.mark.parametrize("name", ["t.csv", "t.txt", "t.json"])
+def test_a_field_that_is_not_there_is_told(table, name, wrong):
+    rows = [{"i": "a.png", "question": "Which?", "answer": "x", "o": "x"}]
+    text = "i,question,answer,o\na.png,Which?,x,x\n"
+    files = {"t.csv": text, "t.txt": "a.png|Which?|x|x\n", "t.json": json.dumps(rows), "a.png": None}
+    header = {"header": ["i", "question", "answer", "o"]} if name == "t.txt" else {}
+    samples, refusals = table(files, tables=[name], **{"pictures": ["{i}"], **header, **wrong})
+    if name == "t.json":
+        assert ("missing_field", "only" not in wrong) in {(one.reason, one.part) for one in refusals}
+    else:
+        assert (samples, [(one.reason, one.file) for one in refusals]) == ([], [("missing_column", name)])
+
+
+def test_a_column_that_a_looked_up_table_lacks_is_told(table):
+    files = {"q.csv": "i,question,answer\na.png,Which?,x\n", "m.csv": "i,view\na.png,AP\n", "a.png": None}
+    lookups = {"lookups": {"m": {"table": "m.csv", "by": "i", "at": "i"}}, "pictures": ["{i}"]}
+    for view, told in (("m.view", []), ("m.VP", [("missing_column", "m.csv")])):
+        facts = {"acquisition": {"view": view}}
+        samples, refusals = table(files, tables=["q.csv"], facts=facts, **lookups)
+        assert (bool(samples), [(one.reason, one.file) for one in refusals]) == (not told, told)
+
+
+def test_a_field_of_some_rows_or_entries_is_there(table):
+    rows = [
+        {"i": "a.png", "qa": [{"question": "Which?", "answer": "x"}]},
+        {"i": "b.png", "kind": None, "qa": [{"question": "Which?", "answer": "x", "why": "y"}]},
+    ]
+    samples, refusals = table(
+        {"q.json": json.dumps(rows), "a.png": None, "b.png": None}, tables=["q.json"], pictures=["{i}"],
+        questions={"each": "qa", "kind": ["kind"], "reason": "why"},
+    )  # fmt: skip
+    assert (len(samples), refusals) == (2, [])
+
+
 def test_an_answer_that_is_read_as_what_is_correct(table):
     rows = [{"i": "a.png", "question": "How many?", "answer": 1, "o": ["2", "3", "1"]}]
     (one,), refusals = table(
@@ -378,7 +423,7 @@ def test_shapes_of_json(table):
 def test_files_that_cannot_be_read(table, content, reason):
     samples, refusals = table({"q.json": content}, tables=["q.json"], text_only=True)
     assert samples == []
-    assert {one.reason for one in refusals} <= {reason, "no_answer"}
+    assert {one.reason for one in refusals} <= {reason, "no_answer", "missing_field"}
     assert reason in {one.reason for one in refusals}
 
 
