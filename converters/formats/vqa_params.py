@@ -103,10 +103,12 @@ class RowTables(base.Params):
                     yield file, number, row
             except BadInput as bad:
                 yield refused(file, bad, file)
-        for pointer in idle if first is not None else ():
-            assert first is not None
-            bad = BadInput("missing_field", f"no row has {pointer!r}; the first has {list(first[1])!r:.400}", first[0])
-            yield refused(f"{first[0]}#{pointer}", bad, part=pointer not in self.only)
+        if first is None:
+            return
+        file, row = first
+        for pointer in idle:
+            told = BadInput("missing_field", f"no row has {pointer!r}; the first has {list(row)!r:.400}", file)
+            yield refused(f"{file}#{pointer}", told, part=pointer not in self.only)
 
     def pictures_in(self, root: Path, card: SourceCard) -> QuestionPictures:
         """Finds the pictures that a row names; raises BadInput where a lookup can't be read or lacks a column."""
