@@ -53,6 +53,12 @@ def _of_a_thing() -> re.Pattern[str]:
 
 
 @cache
+def _of_several_words() -> re.Pattern[str]:
+    said = "|".join(words.replace(" ", "[ -]") for words in lexicon()["eponyms_of_several_words"])
+    return re.compile(rf"\b(?:{said})\b", re.IGNORECASE)
+
+
+@cache
 def _no_names() -> frozenset[str]:
     return frozenset(lexicon()["no_names"])
 
@@ -107,6 +113,12 @@ def names_in(text: str) -> Iterator[Span]:
             span = _trimmed(text, *found.span(1))
             if span is not None:
                 yield span
+    things = [found.span() for found in _of_several_words().finditer(text)]
+    yield from (span for span in _listed_in(text) if not any(start <= span.start < end for start, end in things))
+
+
+def _listed_in(text: str) -> Iterator[Span]:
+    """Names that are told by the lists."""
     given, family, known = _lists()
     of_persons, of_callers, last_first, first_last, in_capitals, initial, alone = _by_lists()
     for pattern in (of_persons, of_callers):
