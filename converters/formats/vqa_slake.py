@@ -15,6 +15,7 @@ import msgspec
 from pydantic import Field
 
 from medloom.converters.base import Feature
+from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.mask_rule import MaskFinder, MaskRule
 from medloom.converters.formats.vqa_boxes import BoxFields, boxes_of
 from medloom.converters.formats.vqa_params import Params as TableParams
@@ -47,7 +48,10 @@ class Params(TableParams):
 
 
 class VqaSlake(VqaTable):
-    """Questions as any question file's, and the regions that lie beside the picture."""
+    """Questions as any question file's, and the regions that lie beside the picture.
+
+    Where a box is lost, or nobody names the mask's values, nothing is claimed to be complete.
+    """
 
     Params = Params
 
@@ -71,14 +75,22 @@ class VqaSlake(VqaTable):
             regions: list[Region] = []
             folder = found.media[0].files[0].rpartition("/")[0]
             marked = (
-                [] if rule is None else masks.regions(rule, {"folder": folder or "."}, found.key, found.media[0].key)
+                []
+                if rule is None
+                else list(masks.regions(rule, {"folder": folder or "."}, found.key, found.media[0].key))
             )
-            for item in (*_boxes(root, folder, found, params), *marked):
+            boxes = list(_boxes(root, folder, found, params))
+            for item in (*boxes, *marked):
                 if isinstance(item, Refusal):
                     yield item
                 elif item is not None:
                     regions.append(item)
-            yield msgspec.structs.replace(found, regions=tuple(regions))
+            complete: tuple[str, ...] = ()
+            if not any(isinstance(item, Refusal) for item in boxes) and (rule is not None or params.mask is None):
+                names = () if rule is None else rule.marked
+                lost = names if any(not isinstance(item, Region) for item in marked) else ()
+                complete = complete_regions(card, names if params.detection is None or None in boxes else None, lost)
+            yield msgspec.structs.replace(found, regions=tuple(regions), complete_regions=complete)
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
         params = Params.model_validate(card.params)
@@ -113,7 +125,8 @@ def _names(root: Path, file: str) -> Iterator[tuple[int, str]]:
             yield value, name
 
 
-def _boxes(root: Path, folder: str, sample: Sample, params: Params) -> Iterator[Region | Refusal]:
+def _boxes(root: Path, folder: str, sample: Sample, params: Params) -> Iterator[Region | Refusal | None]:
+    """The boxes beside a picture; a Refusal for one that can't be used; None where nobody has marked any."""
     if params.detection is None:
         return
     file = f"{folder}/{params.detection}" if folder else params.detection
@@ -127,6 +140,8 @@ def _boxes(root: Path, folder: str, sample: Sample, params: Params) -> Iterator[
     except BadInput as bad:
         if bad.reason != "missing_file":
             yield refused(f"{sample.key}#{params.detection}", bad, file, part=True)
+        else:
+            yield None
         return
     for number, entry in enumerate(entries):
         pointer = f"{file}#{number}"

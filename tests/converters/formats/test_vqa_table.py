@@ -88,6 +88,25 @@ def test_slake_with_broken_neighbours(tree, layout, card_files):
     assert [one.box for one in samples[0].regions if one.kind == "box"] == [(1, 2, 4, 6)]
 
 
+def test_slake_is_complete_where_the_card_says_so(tree, card_files, read):
+    raw = YAML(typ="safe").load((CARDS / "slake.yaml").read_text("utf-8"))
+    card = SourceCard.model_validate({**raw, "exhaustive": {"regions": True}})
+    files = card_files["slake"]
+
+    def complete(gone=(), **other):
+        root = tree({**files, **{f"imgs/xmlab1/{name}.json": content for name, content in other.items()}})
+        for name in gone:
+            (root / "imgs/xmlab1" / name).unlink()
+        return [one.complete_regions for one in read(root, card)[0]]
+
+    every = tuple(card.labels)
+    assert complete() == [every, ()]  # nobody has marked the second
+    assert complete(detection="[{") == complete(detection=json.dumps([{"Liver": [400, 5, 10, 12]}])) == [(), ()]
+    assert complete(gone=["detection.json"]) == [("Liver", "Spleen"), ()]  # what the mask names
+    assert complete(gone=["mask.png"]) == [tuple(one for one in every if one not in ("Liver", "Spleen")), ()]
+    assert complete(gone=["mask.png", "detection.json"]) == [(), ()]
+
+
 def test_omnimedvqa_says_no_folders_name(layout):
     (one,), refusals = layout("omnimedvqa")
     assert not refusals
