@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from medloom.converters.base import Params
 from medloom.converters.formats.table import Table
+from medloom.converters.formats.unpacked import plain_name
 from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Event, Region
@@ -52,7 +53,7 @@ class TripletFile(Params):
 
 def table_events(root: Path, rule: FrameTable, file: str) -> Iterator[Event | BadInput]:
     """One Event for each stretch in which a name stands in all rows. Raises BadInput as `Table` does."""
-    table = Table(root, file, "\t" if file.lower().endswith((".txt", ".tsv")) else None)
+    table = Table(root, file, "\t" if plain_name(file).lower().endswith((".txt", ".tsv")) else None)
     names = (rule.column,) if rule.column is not None else rule.columns
     table.require(rule.frame, *names)
     rows: list[tuple[int, int, frozenset[str]]] = []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from medloom.converters.formats.unpacked import unpacked
 from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
 
@@ -21,7 +23,8 @@ class Table:
     of comma, semicolon, tab and bar that cuts the header into most columns. `header` names the columns of a table
     that begins with its first row.
 
-    Raises BadInput: what `inside` raises, ``bad_table`` (no header, or a column that stands twice).
+    Raises BadInput: what `inside` raises, ``bad_table`` (no header, or a column that stands twice), and
+    as `unpacked`.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class Table:
     ) -> None:
         self.file = file
         self._path = inside(root, file)
-        with self._path.open("rb") as handle:
+        with unpacked(self._path, file) as handle:
             utf16 = handle.read(2) in (b"\xff\xfe", b"\xfe\xff")
         self._encoding = encoding or ("utf-16" if utf16 else "utf-8-sig")
         self._fallback = fallback
@@ -67,6 +70,9 @@ class Table:
                 except UnicodeError as error:  # nothing after it can be cut into rows
                     yield number + 1, BadInput("not_utf8", f"from row {number + 1} on: {error}", self.file)
                     return
+                except BadInput as bad:  # a gzip that is cut, or too large
+                    yield number + 1, bad
+                    return
                 if cells is None:
                     return
                 if cells:
@@ -80,7 +86,8 @@ class Table:
             raise BadInput("missing_column", f"no column {missing}; there are {list(self.columns)}", self.file)
 
     def _open(self) -> TextIO:
-        return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
+        data = unpacked(self._path, self.file)
+        return TextIOWrapper(data, encoding=self._encoding, errors="surrogateescape", newline="")
 
     def _header(self) -> tuple[str, ...]:
         with self._open() as text:

@@ -12,6 +12,7 @@ import msgspec
 
 from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.table import Table
+from medloom.converters.formats.unpacked import plain_name, unpacked
 from medloom.converters.formats.vqa_pointer import resolve
 from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
@@ -77,7 +78,7 @@ class QuestionFile:
     ) -> None:
         self.file = file
         self._root = root
-        suffix = Path(file).suffix.lower()
+        suffix = Path(plain_name(file)).suffix.lower()
         self._form: Form = form or _FORMS.get(suffix, "bars")
         self._rows, self._headers, self._delimiter = rows, headers, delimiter
         self._encoding, self._fallback, self._columns = encoding, fallback, columns
@@ -90,11 +91,11 @@ class QuestionFile:
     def rows(self) -> Iterator[Row]:
         """(number from 0, row), and in the place of a row that can't be read, why.
 
-        Raises BadInput: what `inside` raises, ``pickled``, ``not_json``, ``not_rows``, ``bad_table``,
+        Raises BadInput: what `inside` and `unpacked` raise, ``pickled``, ``not_json``, ``not_rows``, ``bad_table``,
         ``missing_column``, ``not_utf8``.
         """
         path = inside(self._root, self.file)
-        with path.open("rb") as handle:
+        with unpacked(path, self.file) as handle:
             start = handle.read(2)
         if Path(self.file).suffix.lower() in _PICKLES or (
             start[:1] == b"\x80" and start[1:] in (b"\2", b"\3", b"\4", b"\5")
@@ -103,7 +104,7 @@ class QuestionFile:
         if self._form == "json":
             yield from self._json(path)
         elif self._form == "jsonl":
-            yield from self._lines(path.read_bytes() if start in (b"\xff\xfe", b"\xfe\xff") else None, path)
+            yield from self._lines(self._bytes(path) if start in (b"\xff\xfe", b"\xfe\xff") else None, path)
         elif self._form == "table":
             header = self._headers[0] if self._headers else ()
             table = Table(self._root, self.file, self._delimiter, self._encoding, self._fallback, header)
@@ -112,8 +113,12 @@ class QuestionFile:
         else:
             yield from self._bars(path)
 
+    def _bytes(self, path: Path) -> bytes:
+        with unpacked(path, self.file) as handle:
+            return handle.read()
+
     def _json(self, path: Path) -> Iterator[Row]:
-        data = _utf8(path.read_bytes(), self.file, self._encoding)
+        data = _utf8(self._bytes(path), self.file, self._encoding)
         try:
             if self._rows is None and data.lstrip()[:1] == b"[":
                 yield from self._listed(data)
@@ -152,7 +157,7 @@ class QuestionFile:
 
     def _lines(self, data: bytes | None, path: Path) -> Iterator[Row]:
         number = -1
-        with path.open("rb") as handle:
+        with unpacked(path, self.file) as handle:
             lines = handle if data is None else iter(_utf8(data, self.file, self._encoding).splitlines())
             for line in lines:
                 line = line.removeprefix(b"\xef\xbb\xbf").strip()
@@ -171,13 +176,17 @@ class QuestionFile:
 
     def _bars(self, path: Path) -> Iterator[Row]:
         if not self._headers:
-            raise BadInput("bad_table", "text with bars needs `header`, the names of its columns", self.file)
+            ends = ", ".join(_FORMS)
+            detail = (
+                f"a file that ends in none of {ends} is text with bars, which needs `header`, or the card says `form`"
+            )
+            raise BadInput("bad_table", detail, self.file)
         named = [name for names in self._headers for name in names]
         missing = [name for name in self._columns if name not in named]
         if missing:
             raise BadInput("missing_column", f"no column {missing}; there are {named}", self.file)
         mark, number = self._delimiter or "|", -1
-        with path.open("rb") as handle:
+        with unpacked(path, self.file) as handle:
             for raw in handle:
                 if not raw.removeprefix(b"\xef\xbb\xbf").strip():
                     continue
