@@ -29,7 +29,8 @@ class OtherTable(Params):
     def read(
         self, root: Path, fallback: str | None = None, columns: tuple[str, ...] = ()
     ) -> Iterator[dict[str, str] | Refusal]:
-        """Its rows, which have to have `columns`; a Refusal of a part for each that can't be read, since nobody knows which Samples lack it.
+        """Its rows, which have to have `columns`; a Refusal of a part for each that can't be read, since nobody knows
+        which Samples lack it.
 
         Raises BadInput as `Table` does.
         """

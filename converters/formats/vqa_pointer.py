@@ -10,6 +10,7 @@ from medloom.schemas.errors import BadInput
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _SLICE = re.compile(r"(.+)\[(-?\d*):(-?\d*)\]")
+_ROW = re.compile(r"^(\*|\d+)\.")  # which of the rows that a row leads to
 
 
 def resolve(row: Any, pointer: str) -> Any:
@@ -65,7 +66,7 @@ def columns_of(pointers: Iterable[str], name: str | None = None) -> tuple[str, .
     found = [pointer if (cut := _SLICE.fullmatch(pointer)) is None else cut[1] for pointer in pointers]
     if name is None:
         return tuple(found)
-    return tuple(one.removeprefix(f"{name}.").removeprefix("*.") for one in found if one.startswith(f"{name}."))
+    return tuple(_ROW.sub("", one.removeprefix(f"{name}.")) for one in found if one.startswith(f"{name}."))
 
 
 class Fields(Mapping[str, str]):
