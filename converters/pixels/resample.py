@@ -46,5 +46,7 @@ def _sampled(
         raise BadInput("no_orientation", "without a place in the patient there is no way from one grid to another")
     way = np.linalg.inv(volume.affine) @ (np.eye(4) if transform is None else transform) @ like.affine
     out = np.zeros(like.shape, values.dtype, order="F")
-    affine_transform(values, way[:3, :3], way[:3, 3], like.shape, out, order=order, mode="constant", cval=0)
+    # A label reaches half a voxel around the outermost centres; a value between there and nothing isn't known.
+    mode = "constant" if order else "grid-constant"
+    affine_transform(values, way[:3, :3], way[:3, 3], like.shape, out, order=order, mode=mode, cval=0)
     return out

@@ -110,3 +110,17 @@ def test_what_lies_elsewhere_is_told(tmp_path: Path) -> None:
     shift = np.eye(4)
     shift[:3, 3] = 500
     assert np.array_equal(resampled_labels(b, a, shift), ones)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 2.0), (2.0, 2.0, 2.0), (0.7, 1.3, 3.1), (-2.0, 1.0, -4.0)])
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.4, 0.4, 0.4), (-0.4, 0.3, 0.9)])
+def test_the_outermost_voxels_of_a_mask_reach_to_their_edges(tmp_path: Path, spacing, shift) -> None:
+    """A mask that fills its own cropped grid comes to lie where SimpleITK puts it, edges and all."""
+    whole, cropped = np.diag([1.0, 1.0, 2.0, 1.0]), np.diag([*spacing, 1.0])
+    cropped[:3, 3] = np.array((20.0, 16.0, 20.0)) + shift + 1e-3  # no voxel's centre right on an edge
+    nibabel.save(nibabel.Nifti1Image(np.zeros((48, 40, 24), np.int16), whole), tmp_path / "a.nii")
+    nibabel.save(nibabel.Nifti1Image(np.full((6, 5, 4), 3, np.uint8), cropped), tmp_path / "b.nii")
+    drawn = resampled_labels(read_nifti(tmp_path / "b.nii"), read_nifti(tmp_path / "a.nii"))
+    image, mask = (sitk.ReadImage(str(tmp_path / f"{name}.nii")) for name in ("a", "b"))
+    theirs = sitk.GetArrayFromImage(sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor)).T
+    assert theirs.any() and np.array_equal(drawn, theirs)
