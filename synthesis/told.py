@@ -9,7 +9,7 @@ from medloom.schemas.record import Fact
 from medloom.schemas.sample import Polarity
 from medloom.schemas.vocabulary import Vocabulary
 from medloom.synthesis.compose import absence
-from medloom.synthesis.scene import Point, Scene, Stated
+from medloom.synthesis.scene import Instance, Point, Scene, Stated
 from medloom.synthesis.task import Census
 
 SAID_OF_FINDINGS = ("finding", "organ", "structure", "cell", "device", "class")
@@ -25,6 +25,7 @@ KINDS = {
     "view": "part of the body",
 }
 """What a question calls a kind of concept."""
+VESSELS = frozenset(("artery", "vein"))
 
 
 def diagnoses(scene: Scene) -> list[Stated]:
@@ -64,6 +65,32 @@ def judged(scene: Scene, vocabulary: Vocabulary, census: Census) -> Iterator[tup
         related = any(vocabulary.related(concept, other) for other in shown)
         if fact is not None and not related:
             yield concept, "absent", fact
+
+
+def sides_around(one: Instance, scene: Scene, vocabulary: Vocabulary) -> dict[str, Fact]:
+    """The sides of the patient of the one-sided structures that one instance lies in, each with what proves it.
+
+    Of two masks the larger part of the one must lie within the other, or within a hole of it; where either has only a
+    box, the middle of the one within the other's box. Vessels cross the midline, whatever their name says.
+    """
+    found: dict[str, Fact] = {}
+    for other in scene.instances:
+        side = vocabulary[other.concept].side
+        if side and not VESSELS.intersection(vocabulary.ancestors(other.concept)) and _within(one, other):
+            found.setdefault(side, other.fact)
+    return found
+
+
+def _within(one: Instance, other: Instance) -> bool:
+    from scipy.ndimage import binary_fill_holes
+
+    x, y = one.centroid
+    if one.rle is None or other.rle is None:
+        return other.box[0] <= x < other.box[2] and other.box[1] <= y < other.box[3]
+    if min(one.box[2], other.box[2]) <= max(one.box[0], other.box[0]):
+        return False
+    inner, outer = one.mask(), other.mask()
+    return bool(binary_fill_holes(outer)[inner].mean() > 0.5)
 
 
 def named_points(scene: Scene) -> list[Point]:

@@ -16,7 +16,7 @@ from medloom.synthesis.grammar import definite, indefinite
 from medloom.synthesis.scene import Instance, Scene
 from medloom.synthesis.task import Context, Task, TaskParams
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, judged
+from medloom.synthesis.told import KINDS, SAID_OF_FINDINGS, judged, sides_around
 
 MODALITY_WORDS = {
     "ct": ("computed tomography (CT)", ("CT", "computed tomography")),
@@ -178,10 +178,5 @@ def _sided(one: Instance, scene: Scene, context: Context) -> tuple[str, Fact] | 
 
     The middle of the picture is no midline, so nothing is concluded from it.
     """
-    x, y = one.centroid
-    found: dict[str, Fact] = {}
-    for other in scene.instances:
-        side = context.vocabulary[other.concept].side
-        if side and other.box[0] <= x < other.box[2] and other.box[1] <= y < other.box[3]:
-            found.setdefault(side, other.fact)
+    found = sides_around(one, scene, context.vocabulary)
     return next(iter(found.items())) if len(found) == 1 else None

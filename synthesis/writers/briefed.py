@@ -15,7 +15,7 @@ from medloom.synthesis.grammar import counted, indefinite, listed
 from medloom.synthesis.scene import Case, Instance, Scene
 from medloom.synthesis.task import Context
 from medloom.synthesis.template import sentence
-from medloom.synthesis.told import judged, present
+from medloom.synthesis.told import judged, present, sides_around
 from medloom.synthesis.writer import Writer
 
 MOST_PLACES = 6
@@ -110,15 +110,10 @@ def _side(scene: Scene, context: Context, meant: Concept, instances: Sequence[In
         return None
     found: set[str] = set()
     for one in instances:
-        x, y = one.centroid
-        around = {
-            context.vocabulary[other.concept].side
-            for other in scene.instances
-            if other.box[0] <= x < other.box[2] and other.box[1] <= y < other.box[3]
-        } - {None}
+        around = sides_around(one, scene, context.vocabulary)
         if len(around) != 1:
             return None
-        found |= around  # type: ignore[arg-type]
+        found.update(around)
     return "both" if len(found) == 2 else next(iter(found))
 
 
