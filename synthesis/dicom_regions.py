@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 from medloom.converters.pixels.volume import Volume
 from medloom.schemas.errors import BadInput
-from medloom.schemas.record import Fact
 from medloom.schemas.sample import Region
 from medloom.synthesis.facts import region_fact
 from medloom.synthesis.scenes import Made, Stage, refusal
-
-Marked = tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]
+from medloom.synthesis.structures import Marked
 
 
 def dicom_regions(region: Region, volume: Volume, stage: Stage, made: Made, lost: set[str]) -> Iterator[Marked]:
-    """(concept, fact, cropped mask, where) of each segment or ROI that the card knows.
+    """What each segment or ROI shows that the card knows.
 
     An ROI that can't be used is refused alone, and its name is lost. Raises BadInput where the whole object can't be.
     """
@@ -58,4 +56,4 @@ def _marked(region: Region, mask: NDArray[np.bool_], what: str, name: str, conce
     i, j, k = (slice(int(one[0, 0]), int(one[-1, 0]) + 1) for one in found)
     assert region.file is not None
     fact = region_fact(concept, region.file, f"{region.pointer};{what}", name)
-    yield concept, fact, mask[i, j, k], (i, j, k)
+    yield Marked(concept, fact, mask[i, j, k], (i, j, k))

@@ -94,7 +94,7 @@ def _in_scan(scenes: tuple[Scene, ...]) -> tuple[Sighting, ...]:
     first = scenes[0]
     found = []
     volumes = {volume.concept: volume for volume in first.volumes}
-    for concept in sorted(first.complete):
+    for concept in sorted(first.complete - first.partial):
         if concept in volumes:
             areas = [sum(one.area_fraction for one in scene.by_concept.get(concept, ())) for scene in scenes]
             best = int(np.argmax(areas))

@@ -8,13 +8,17 @@ from medloom.converters.pixels.volume import Volume
 from medloom.converters.pixels.window import Window
 from medloom.schemas.record import Fact
 from medloom.schemas.sample import Media
+from medloom.synthesis.partial import Partial
 from medloom.synthesis.scene import Change
 from medloom.synthesis.structures import Structure
 
 
 @dataclass(frozen=True)
 class Scan:
-    """`lost` are the source names of which a mask was refused; `changes` what changed since the visit in `since`."""
+    """`lost` are the source names of which a mask was refused; `changes` what changed since the visit in `since`.
+
+    `partial` and `partial_changes` tell where the masks of either may not show all.
+    """
 
     media: Media
     sha256: str
@@ -27,3 +31,5 @@ class Scan:
     changes: list[Structure]
     since: Change | None
     proofs: dict[str, Fact]
+    partial: Partial
+    partial_changes: Partial

@@ -117,6 +117,8 @@ class Scene:
     complete: frozenset[str] = frozenset()
     points: tuple[Point, ...] = ()
     volumes: tuple[WholeVolume, ...] = ()
+    partial: frozenset[str] = frozenset()
+    """Concepts of which there may be more in the whole scan than `volumes` and other scenes tell."""
     changes: tuple[Instance, ...] = ()
     """What changed since the earlier visit that `since` names: not seen in this picture alone."""
     since: Change | None = None

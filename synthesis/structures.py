@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medloom.converters.pixels.mask import having, numbered3d
 from medloom.schemas.card import AreaRule
 from medloom.schemas.record import Fact
+from medloom.synthesis.partial import Partial, along_axes
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Structure:
 
     `crop` holds the 3D component number of each voxel (0: none) within `where`, the half-open ijk slices of the
     volume of `shape`; `sizes` are the voxels of component 1, 2, ...; `voxel_mm3` is None where the volume has no
-    spacing.
+    spacing. `instance`: the mask is one object, however many parts it has; they are all component 1.
     """
 
     concept: str
@@ -31,6 +32,7 @@ class Structure:
     crop: NDArray[Any]
     sizes: NDArray[np.int64]
     voxel_mm3: float | None
+    instance: bool = False
 
     def cut(self, axis: int, index: int) -> NDArray[Any]:
         """The crop's component numbers at `index` of the volume across array `axis`, which the crop must reach."""
@@ -62,22 +64,37 @@ FEW = 4
 """Up to so many components are counted one after another, more all at once."""
 
 
+class Marked(NamedTuple):
+    """What one mask shows: a cropped mask, and its ijk slices in the volume. `instance`: all of it is one object."""
+
+    concept: str
+    fact: Fact
+    mask: NDArray[np.bool_]
+    where: tuple[slice, slice, slice]
+    instance: bool = False
+
+
 def structures_of(
-    masks: Iterable[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]],
+    masks: Iterable[Marked],
     shape: tuple[int, int, int],
     voxel_mm3: float | None,
     rule: AreaRule,
     connectivity: int,
+    partial: Partial,
 ) -> list[Structure]:
-    """Structures of (concept, fact, cropped mask, where): components below the rule's mm³ are left out."""
+    """Components below the rule's mm³ are left out, and `partial` told where they lie."""
     found: list[Structure] = []
-    for concept, fact, mask, where in masks:
-        numbers, sizes = numbered3d(mask, connectivity)
+    for concept, fact, mask, where, instance in masks:
+        if instance:
+            numbers, sizes = mask.astype(np.uint8), np.array([np.count_nonzero(mask)], np.int64)
+        else:
+            numbers, sizes = numbered3d(mask, connectivity)
         kept = int(np.count_nonzero(sizes * (voxel_mm3 or 1.0) >= rule.mm3))  # the largest come first
         if kept < len(sizes):
+            partial.add(concept, along_axes(numbers > kept), [side.start for side in where])
             numbers[numbers > kept] = 0
         if kept:
-            found.append(Structure(concept, fact, shape, where, numbers, sizes[:kept], voxel_mm3))
+            found.append(Structure(concept, fact, shape, where, numbers, sizes[:kept], voxel_mm3, instance))
     return found
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from medloom.converters.pixels.itk_transform import read_itk_transform
 from medloom.converters.pixels.reorient import reoriented
-from medloom.converters.pixels.resample import resampled, resampled_labels
+from medloom.converters.pixels.resample import not_covered, resampled, resampled_labels
 from medloom.converters.pixels.volume import Volume, label_map, read_nifti, require_same_grid, same_grid
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Media, Region
@@ -39,8 +39,7 @@ def labels_on(region: Region, volume: Volume, stage: Stage) -> NDArray[Any]:
     assert region.file is not None
     if not region.resample:
         return same_grid_labels(region.file, volume, stage)
-    media = _medium(region.media, stage)
-    owner = media if media.onto is None else _medium(media.onto, stage)
+    owner = _owner(region, stage)
     labels = read_nifti(stage.origin.small(region.file))
     try:
         if owner.transform == region.transform and same_grid(labels, volume):
@@ -48,6 +47,23 @@ def labels_on(region: Region, volume: Volume, stage: Stage) -> NDArray[Any]:
         return resampled_labels(labels, volume, _way(owner.transform, region.transform, stage))
     except BadInput as bad:
         raise BadInput(bad.reason, bad.detail, bad.file or region.file) from bad
+
+
+def beyond_mask(region: Region, volume: Volume, stage: Stage) -> list[NDArray[np.bool_]] | None:
+    """Along each array axis of the volume, the slices that a region's own grid doesn't wholly cover: nobody looked
+    there. None where it is the volume's grid. Raises BadInput as `labels_on` does."""
+    if not region.resample or region.file is None or region.kind not in ("mask", "label_map"):
+        return None
+    owner = _owner(region, stage)
+    labels = read_nifti(stage.origin.small(region.file))
+    if owner.transform == region.transform and same_grid(labels, volume):
+        return None
+    return not_covered(labels, volume, _way(owner.transform, region.transform, stage))
+
+
+def _owner(region: Region, stage: Stage) -> Media:
+    media = _medium(region.media, stage)
+    return media if media.onto is None else _medium(media.onto, stage)
 
 
 def same_grid_labels(file: str, volume: Volume, stage: Stage) -> NDArray[Any]:

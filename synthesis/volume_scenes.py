@@ -23,13 +23,14 @@ from medloom.synthesis.array_scene import array_labels, exact
 from medloom.synthesis.burned_in import without_text
 from medloom.synthesis.dicom_regions import dicom_regions
 from medloom.synthesis.facts import region_fact
+from medloom.synthesis.partial import Partial
 from medloom.synthesis.picture_regions import Canvas, instance_of
 from medloom.synthesis.scan import Scan
 from medloom.synthesis.scene import Change, Instance, Point, Scene, WholeVolume
 from medloom.synthesis.scenes import Made, Stage, refusal, view_of
 from medloom.synthesis.slices import choose_slices
-from medloom.synthesis.structures import Structure, crop_of, structures_of
-from medloom.synthesis.volume_grid import labels_on, same_grid_labels, shown_volume
+from medloom.synthesis.structures import Marked, Structure, crop_of, structures_of
+from medloom.synthesis.volume_grid import beyond_mask, labels_on, same_grid_labels, shown_volume
 from medloom.synthesis.whole_volume import keep_volume, montages
 
 
@@ -67,15 +68,17 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         window = exact(window)
     lost: set[str] = set()
     own = [region for region in stage.sample.regions if region.media == media.key]
+    partial, partial_changes = Partial(volume.shape), Partial(volume.shape)
     structures, changes = (
         structures_of(
-            _masks([one for one in own if (one.since is not None) == later], volume, stage, made, lost),
+            _masks([one for one in own if (one.since is not None) == later], volume, stage, made, lost, missing),
             volume.shape,
             _voxel_mm3(volume) if volume.spaced else None,
             origin.card.min_area,
             26 if origin.card.connectivity == "full" else 6,
+            missing,
         )
-        for later in (False, True)
+        for later, missing in ((False, partial), (True, partial_changes))
     )
     return Scan(
         media=media,
@@ -89,6 +92,8 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         changes=changes,
         since=_since(own, stage, lost),
         proofs=dict(_proofs(own, stage)),
+        partial=partial,
+        partial_changes=partial_changes,
     )
 
 
@@ -119,22 +124,24 @@ def _voxel_mm3(volume: Volume) -> float:
 
 
 def _masks(
-    regions: list[Region], volume: Volume, stage: Stage, made: Made, lost: set[str]
-) -> Iterator[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]]:
+    regions: list[Region], volume: Volume, stage: Stage, made: Made, lost: set[str], partial: Partial
+) -> Iterator[Marked]:
     for region in regions:
         try:
             if region.kind in ("dicom_seg", "rtstruct"):
                 yield from dicom_regions(region, volume, stage, made, lost)
             else:
                 yield from _of_region(region, volume, stage)
+                beyond = beyond_mask(region, volume, stage)
+                for name in (region.name, *(name.name for name in region.names)) if beyond is not None else ():
+                    if name is not None and (concept := stage.naming.concept(name)) is not None:
+                        partial.add(concept, beyond or ())
         except BadInput as bad:
             lost.update([region.name] if region.name is not None else [name.name for name in region.names])
             made.refused.append(refusal(stage.sample, bad, region.file, part=True))
 
 
-def _of_region(
-    region: Region, volume: Volume, stage: Stage
-) -> Iterator[tuple[str, Fact, NDArray[np.bool_], tuple[slice, slice, slice]]]:
+def _of_region(region: Region, volume: Volume, stage: Stage) -> Iterator[Marked]:
     if region.file is None or region.kind not in ("mask", "label_map"):
         raise BadInput("region_not_for_volume", f"a {region.kind} can't mark a volume", region.file)
     labels = labels_on(region, volume, stage) if region.member is None else array_labels(region, volume, stage.origin)
@@ -147,13 +154,30 @@ def _of_region(
     boxes = boxes3d_of_labels(labels)
     if region.kind == "label_map":
         _refuse_unnamed(labels, set(boxes).difference(*(name.values for name in named)), region.file)
-    for name in sorted(named, key=lambda name: name.values):
-        concept = stage.naming.concept(name.name)
-        crop = None if concept is None else crop_of(labels, boxes, name.values)
-        if concept is None or crop is None:
+    for concept, name in _united(named, stage):
+        crop = crop_of(labels, boxes, name.values)
+        if crop is None:
             continue
         pointer = region.pointer if region.kind == "mask" else f"{region.pointer};{name.told}"
-        yield concept, region_fact(concept, region.file, pointer, name.name), *crop
+        yield Marked(concept, region_fact(concept, region.file, pointer, name.name), *crop, region.instance)
+
+
+def _united(named: Iterable[MaskName], stage: Stage) -> list[tuple[str, MaskName]]:
+    """Each concept with what marks it: values of one name are one mask, and so are all names of one finding, which are
+    parts of it. Other names of one concept stay apart, as vertebrae do that touch.
+    """
+    found: dict[tuple[str, str | None], list[MaskName]] = {}
+    for name in sorted(named, key=lambda name: name.values):
+        concept = stage.naming.concept(name.name)
+        if concept is not None:
+            finding = stage.origin.vocabulary[concept].kind == "finding"
+            found.setdefault((concept, None if finding else name.name), []).append(name)
+    united = []
+    for (concept, _), names in found.items():
+        value, *also = sorted({value for name in names for value in name.values})
+        told = ", ".join(dict.fromkeys(name.name for name in names))
+        united.append((concept, MaskName(name=told, value=value, also=tuple(also))))
+    return united
 
 
 def _refuse_unnamed(labels: NDArray[Any], unnamed: set[int], file: str) -> None:
@@ -220,9 +244,16 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
     made.pictures[prepared.sha256] = prepared.data
     canvas = Canvas.of(prepared, spacing)
     complete = stage.naming.all_of(name for name in stage.sample.complete_regions if name not in scan.lost)
+    axis = native_axes(scan.volume.affine, plane)[0][0]
+    unsure, unsure_changes = (
+        set(partial.at(axis, geometry.native_index)) for partial in (scan.partial, scan.partial_changes)
+    )
     instances, changes = (
-        [one for structure in those for one in _sections(structure, scan, geometry, canvas, stage)]
-        for those in (scan.structures, scan.changes)
+        [one for structure in those for one in _sections(structure, scan, geometry, canvas, stage, missing)]
+        for those, missing in ((scan.structures, unsure), (scan.changes, unsure_changes))
+    )
+    since = scan.since and replace(
+        scan.since, judged=tuple(fact for fact in scan.since.judged if fact.concept not in unsure_changes)
     )
     pointer = scan.mask_pointer
     return Scene(
@@ -233,11 +264,12 @@ def _scene(scan: Scan, plane: Plane, index: int, stage: Stage, made: Made) -> Sc
         judged=stage.judged,
         instances=in_reading_order(instances),
         changes=in_reading_order(changes),
-        since=scan.since,
-        complete=complete if pointer else frozenset(),
+        since=since,
+        complete=complete - unsure if pointer else frozenset(),
         labels_of_patient=stage.origin.card.labels_of == "patient",
         points=tuple(_points(scan, geometry, canvas)),
         volumes=tuple(_volumes(scan.structures)),
+        partial=scan.partial.concepts,
         proofs=scan.proofs,
         region_fact=None if pointer is None else region_fact("", pointer.split("#", 1)[0], pointer, None, "absent"),
     )
@@ -248,9 +280,13 @@ def in_reading_order(instances: Iterable[Instance]) -> tuple[Instance, ...]:
 
 
 def _sections(
-    structure: Structure, scan: Scan, geometry: PlaneGeometry, canvas: Canvas, stage: Stage
+    structure: Structure, scan: Scan, geometry: PlaneGeometry, canvas: Canvas, stage: Stage, unsure: set[str]
 ) -> Iterator[Instance]:
-    """The 2D components of a structure in one slice, each told which 3D component it is a section of."""
+    """The 2D components of a structure in one slice, each told which 3D component it is a section of.
+
+    Where one is cut into several, none of them is a whole object. A concept joins `unsure` where a component is cut but
+    too small to be shown.
+    """
     plane, index = geometry.plane, geometry.index
     axis = native_axes(scan.volume.affine, plane)[0][0]
     where = structure.where[axis]
@@ -260,20 +296,32 @@ def _sections(
     areas = structure.areas(axis)
     rule = stage.origin.card.min_area
     objects = stage.origin.card.components == "objects"
+    connectivity = 8 if stage.origin.card.connectivity == "full" else 4
     for number in (int(value) for value in np.flatnonzero(np.bincount(cut.ravel())) if value):
         largest = int(areas[number - 1].argmax()) == geometry.native_index
         volume = None if structure.voxel_mm3 is None else float(structure.sizes[number - 1] * structure.voxel_mm3)
-        parts = components(cut == number, 8 if stage.origin.card.connectivity == "full" else 4, rule.px)
-        for part in parts:
-            if canvas.spacing_mm and part.area_px * canvas.spacing_mm[0] * canvas.spacing_mm[1] < rule.mm2:
+        pointer = f"{structure.fact.pointer};component={number};slice={plane}:{index}"
+        fact = msgspec.structs.replace(structure.fact, pointer=pointer)
+        parts = [(cut == number, (0, 0))] if structure.instance else _parts(cut == number, connectivity, rule.px)
+        shown = False
+        for part, (x, y) in parts:
+            area = np.count_nonzero(part)
+            if canvas.spacing_mm and area * canvas.spacing_mm[0] * canvas.spacing_mm[1] < rule.mm2:
                 continue
-            pointer = f"{structure.fact.pointer};component={number};slice={plane}:{index}"
-            fact = msgspec.structs.replace(structure.fact, pointer=pointer)
-            corner = (left + int(part.box[0]), top + int(part.box[1]))
-            made = instance_of(part.mask, corner, structure.concept, fact, canvas)
+            made = instance_of(part, (left + x, top + y), structure.concept, fact, canvas)
             if made is not None:
-                whole = largest and len(parts) == 1
-                yield replace(made, component=number, largest_section=whole, volume_mm3=volume, whole_object=objects)
+                shown, alone = True, len(parts) == 1
+                yield replace(
+                    made, component=number, largest_section=largest and alone, volume_mm3=volume,
+                    whole_object=alone and (objects or structure.instance),
+                )  # fmt: skip
+        if not shown:
+            unsure.add(structure.concept)
+
+
+def _parts(mask: NDArray[np.bool_], connectivity: int, px: int) -> list[tuple[NDArray[np.bool_], tuple[int, int]]]:
+    """The connected parts of at least `px` pixels, each with its left and top."""
+    return [(part.mask, (int(part.box[0]), int(part.box[1]))) for part in components(mask, connectivity, px)]
 
 
 def _displayed_cut(

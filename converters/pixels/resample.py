@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from medloom.converters.pixels.volume import Volume, label_map
 from medloom.schemas.errors import BadInput
 
+NEAR = 1e-3
+"""Voxels; so much outside is still on the edge."""
+
 
 def resampled_labels(labels: Volume, like: Volume, transform: NDArray[np.float64] | None = None) -> NDArray[Any]:
     """The label map's integers at the centres of `like`'s voxels: the nearest label, 0 outside.
@@ -37,6 +40,29 @@ def resampled(volume: Volume, like: Volume, transform: NDArray[np.float64] | Non
     return replace(like, data=data, slope=1.0, inter=0.0, notes=(*volume.notes, note), window=volume.window)
 
 
+def not_covered(volume: Volume, like: Volume, transform: NDArray[np.float64] | None = None) -> list[NDArray[np.bool_]]:
+    """Along each array axis of `like`, the slices of which a voxel's centre lies outside the volume."""
+    way = _way(volume, like, transform)
+    last = np.array(volume.shape)[:, None] - 0.5
+    found = []
+    for axis, size in enumerate(like.shape):
+        ends = [(0, n - 1) for n in like.shape]
+        ends[axis] = (0, 0)
+        corners = np.array(np.meshgrid(*ends, [1], indexing="ij"), np.float64).reshape(4, -1)
+        outside = np.zeros(size, np.bool_)
+        for index in range(size):  # a slice is flat and the grid a box: where its corners are, all of it is
+            corners[axis] = index
+            placed = (way @ corners)[:3]
+            outside[index] = bool(((placed < -0.5 - NEAR) | (placed > last + NEAR)).any())
+        found.append(outside)
+    return found
+
+
+def _way(volume: Volume, like: Volume, transform: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """From voxels of `like` to those of the volume."""
+    return np.asarray(np.linalg.inv(volume.affine) @ (np.eye(4) if transform is None else transform) @ like.affine)
+
+
 def _sampled(
     values: NDArray[Any], volume: Volume, like: Volume, transform: NDArray[np.float64] | None, order: int
 ) -> NDArray[Any]:
@@ -44,7 +70,7 @@ def _sampled(
 
     if not (volume.oriented and like.oriented):
         raise BadInput("no_orientation", "without a place in the patient there is no way from one grid to another")
-    way = np.linalg.inv(volume.affine) @ (np.eye(4) if transform is None else transform) @ like.affine
+    way = _way(volume, like, transform)
     out = np.zeros(like.shape, values.dtype, order="F")
     # A label reaches half a voxel around the outermost centres; a value between there and nothing isn't known.
     mode = "constant" if order else "grid-constant"

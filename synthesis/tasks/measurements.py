@@ -137,7 +137,7 @@ class Volume(Task):
             for volume in scene.volumes
             if volume.concept in shown
             and parts[volume.concept] == 1  # of several masks under one name, none is the whole
-            and volume.concept in scene.complete
+            and volume.concept in scene.complete - scene.partial
             and context.vocabulary[volume.concept].kind in self.params.kinds
         ]
         for volume in shuffled(whole, scene.view.id, self.name)[: self.params.per_picture]:

@@ -37,7 +37,10 @@ class _VolumeTask(CaseTask):
                 continue
             first = scenes[0]
             there = {volume.concept: volume.fact for volume in first.volumes}
-            proven = ((concept, first.nothing_of(concept)) for concept in sorted(first.complete - there.keys()))
+            proven = (
+                (concept, first.nothing_of(concept))
+                for concept in sorted(first.complete - first.partial - there.keys())
+            )
             absent = {concept: fact for concept, fact in proven if fact is not None}
             yield view, there, absent
 
