@@ -29,7 +29,7 @@ def read_volume(media: Media, origin: Origin) -> Volume:
 
 def _frame(volume: Volume, media: Media, policy: str) -> Volume:
     """The frame that the medium names, else the one that the catalog's policy does."""
-    if volume.frames == 1:
+    if volume.frames == 1 and not media.frame:
         return volume.frame(0)
     if media.frame is None and policy != "named":
         return volume.frame(0 if policy == "first" else volume.frames // 2)

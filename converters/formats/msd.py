@@ -18,6 +18,7 @@ from medloom.converters.formats.files_under import files_under
 from medloom.converters.formats.msd_index import Case, MsdIndex
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
+from medloom.converters.pixels.nifti_file import frames_of
 from medloom.converters.refused import refused
 from medloom.schemas.card import SourceCard
 from medloom.schemas.errors import BadInput
@@ -36,6 +37,8 @@ class Params(base.Params):
 class Msd(Converter):
     """MSD folders (4D files of several channels) and nnU-Net v2 folders (a file for each channel, ``_0000``).
 
+    A 4D file must have as many volumes as there are channels.
+
     All forms of `labels` are read: value by name, name by value, and several values by name (region-based training).
     Cases of imagesTr are split train, or as the card says; those of imagesTs are split test, and have no masks unless
     labelsTs does. A training case without its label map is refused. Where nnU-Net's ``ignore`` is among the names, no
@@ -44,6 +47,7 @@ class Msd(Converter):
 
     version = "2"
     Params = Params
+    version = "2"
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
@@ -85,10 +89,23 @@ def _label_files(root: Path, folder: str) -> Iterator[str]:
         yield from (file for file in found if PurePosixPath(file).suffix not in (".json", ".txt", ".csv"))
 
 
+def _require_channels(path: Path, file: str, index: MsdIndex) -> None:
+    """Which contrast a frame is can't be known where there are more or fewer of them than names."""
+    try:
+        frames = frames_of(path)
+    except BadInput:  # told where the pixels are read
+        return
+    if frames != len(index.channels):
+        told = f"{frames} volumes in the file, {len(index.channels)} channels in {index.file}: {list(index.channels)}"
+        raise BadInput("which_frame", told, file)
+
+
 def _sample(case: Case, index: MsdIndex, root: Path, card: SourceCard, params: Params, split: PublishedSplit) -> Sample:
     kind: Literal["picture", "volume"] = "picture" if case.files[0].lower().endswith(RASTER_ENDINGS) else "volume"
     wanted = [(number, name) for number, name in enumerate(index.channels) if name not in params.leave_out]
     four_d = len(case.files) == 1 and len(index.channels) > 1
+    if four_d:
+        _require_channels(inside(root, case.files[0]), case.files[0], index)
     media: list[Media] = []
     for place, (number, name) in enumerate(wanted):
         file = case.files[0 if four_d or len(case.files) == 1 else number]

@@ -47,6 +47,15 @@ def read(source: Path | bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, NDArray
     return header, np.frombuffer(content, dtype, size // dtype.itemsize, offset).reshape(shape, order="F")
 
 
+def frames_of(path: Path) -> int:
+    """How many 3D volumes a file announces; its voxels aren't read. Raises BadInput as `read` does for a header."""
+    head = _head(path)
+    if not head:
+        raise BadInput("empty_file", "no bytes")
+    shape, _, _ = _layout(_header(_inflate(head, _HEAD, whole=False) if head.startswith(_GZIP) else head))
+    return shape[3] if len(shape) == 4 else 1
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_PEEK)

@@ -119,3 +119,10 @@ def test_nothing_is_said_to_be_nowhere_beyond_the_grid_of_its_mask(tmp_path: Pat
     assert [len(scene.instances) for scene in found.scenes] == [int(index in (5, 6)) for index in range(SHAPE[2])]
     assert ["liver_lesion" in scene.complete for scene in found.scenes] == [4 <= k < 9 for k in range(SHAPE[2])]
     assert all("liver_lesion" in scene.partial for scene in found.scenes)
+
+
+@pytest.mark.parametrize(("frame", "there"), [(None, True), (0, True), (1, False), (3, False)])
+def test_a_frame_that_is_not_there_is_not_shown(tmp_path: Path, frame: int | None, there: bool) -> None:
+    found = made(tmp_path, [], frame=frame)
+    assert bool(found.scenes) == there
+    assert [row.reason for row in found.refused] == ([] if there else ["which_frame"])

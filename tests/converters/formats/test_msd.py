@@ -1,5 +1,8 @@
+import gzip
 import json
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 
@@ -43,6 +46,16 @@ def test_channels_of_a_4d_file(tree, card, read):
     chosen = card.model_copy(update={"params": {"folder": "Task09", "leave_out": ["FLAIR", "T1w", "late"]}})
     samples, _ = read(root, chosen)
     assert [(one.key, one.role, one.frame) for one in samples[0].media] == [("image", "T2w", 2)]
+
+
+@pytest.mark.parametrize(("shape", "refused"), [((4, 3, 2, 2), False), ((4, 3, 2), True), ((4, 3, 2, 3), True)])
+def test_a_file_has_as_many_volumes_as_there_are_channels(tree, card, read, shape, refused):
+    image = nib.Nifti1Image(np.zeros(shape, np.int16), np.eye(4)).to_bytes()
+    files = {"Task09/imagesTr/a.nii.gz": gzip.compress(image), "Task09/labelsTr/a.nii.gz": None}
+    root = tree({"Task09/dataset.json": decathlon(modality={"0": "T2w", "1": "ADC"}, test=[]), **files})
+    samples, refusals = read(root, card)
+    assert len(samples) == (not refused)
+    assert [(one.unit, one.reason) for one in refusals] == ([("a", "which_frame")] if refused else [])
 
 
 def test_nnunet_v2(tree, make_card, read):
