@@ -26,7 +26,7 @@ def choose_slices(
     ``centre``: the middle. A volume without structures falls back to ``even``, so that negatives exist too.
     """
     chosen: list[tuple[Plane, int]] = []
-    for plane in policy.planes if volume.oriented else ("axial",):
+    for plane in policy.planes if volume.oriented else (_only_plane(volume),):
         count = volume.count(plane)
         if policy.policy == "centre":
             indices = [count // 2]
@@ -41,6 +41,12 @@ def choose_slices(
                 indices = sorted(int(index) for index in order if weights[index] > 0)
         chosen.extend((plane, index) for index in indices)
     return chosen
+
+
+def _only_plane(volume: Volume) -> Plane:
+    """Of a volume without orientation: across the axis of its one slice where it has one."""
+    planes: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+    return next((plane for plane in planes if volume.flat and volume.count(plane) == 1), "axial")
 
 
 def evenly(items: range | list[int], count: int) -> list[int]:

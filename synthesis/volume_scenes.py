@@ -73,7 +73,7 @@ def _read(media: Media, stage: Stage, made: Made) -> Scan:
         structures_of(
             _masks([one for one in own if (one.since is not None) == later], volume, stage, made, lost, missing),
             volume.shape,
-            _voxel_mm3(volume) if volume.spaced else None,
+            _voxel_mm3(volume) if volume.spaced and not volume.flat else None,
             origin.card.min_area,
             26 if origin.card.connectivity == "full" else 6,
             missing,

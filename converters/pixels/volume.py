@@ -63,6 +63,11 @@ class Volume:
         return i, j, k
 
     @property
+    def flat(self) -> bool:
+        """Whether it is one slice, which has an area and no volume."""
+        return min(self.shape) == 1
+
+    @property
     def frames(self) -> int:
         """How many 3D volumes the file holds."""
         return self.data.shape[3] if self.data.ndim == 4 else 1
@@ -99,7 +104,8 @@ def read_nifti(source: Path | bytes, max_bytes: int = nifti_file.MAX_BYTES) -> V
     """A `.nii` or `.nii.gz` file (NIfTI-1 and NIfTI-2), or its bytes.
 
     The sform counts where its code is above 0, else the qform, else the file has no orientation, only spacing.
-    Units other than mm are converted.
+    Units other than mm are converted. A file of one slice is a picture: pictures are kept as NIfTI with an affine that
+    says nothing of a patient.
 
     Raises BadInput: ``empty_file``, ``not_a_volume``, ``truncated``, ``corrupt``, ``decompression_bomb`` (more than
     `max_bytes`, decided before unpacking), ``unsupported_volume`` (colour, complex, more than 4D), ``bad_affine``.
@@ -116,6 +122,9 @@ def read_nifti(source: Path | bytes, max_bytes: int = nifti_file.MAX_BYTES) -> V
     if not (spacing.min() > 1e-6 and spacing.max() < 1e4):
         raise BadInput("bad_affine", f"voxels of {spacing.tolist()} mm")
     slope, inter = _scaling(header)
+    if oriented and min(data.shape[:3]) == 1:
+        oriented = False
+        notes.append("one slice only: a picture, whose place in the patient isn't taken from the file")
     if oriented and (tilt := obliquity(affine)) > 1:
         notes.append(f"oblique by {tilt:.1f} degrees: slices follow the nearest patient axis")
     return Volume(

@@ -126,3 +126,23 @@ def test_a_frame_that_is_not_there_is_not_shown(tmp_path: Path, frame: int | Non
     found = made(tmp_path, [], frame=frame)
     assert bool(found.scenes) == there
     assert [row.reason for row in found.refused] == ([] if there else ["which_frame"])
+
+
+@pytest.mark.parametrize("shape", [(30, 26), (30, 26, 1), (1, 30, 26), (30, 1, 26)])
+def test_a_file_of_one_slice_is_a_picture(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(1).normal(40, 9, (30, 26)).astype(np.int16)
+    drawn = np.zeros((30, 26), np.uint8)
+    drawn[5:9, 5:20] = 1
+    save(tmp_path / "ct.nii", pixels.reshape(shape))
+    sample = Sample(
+        key="a", patient=None, split=None, media=(Media(kind="volume", files=("ct.nii",)),),
+        complete_regions=("lesion",), regions=(mask(tmp_path, drawn.reshape(shape)),),
+    )  # fmt: skip
+    views = ViewPolicy(policy="every_label", per_volume=9, planes=("axial", "coronal", "sagittal"))
+    found = scenes_of(sample, Origin(card=CARD, root=tmp_path, vocabulary=load_vocabulary(), views=views))
+    (scene,) = found.scenes
+    assert found.refused == [] and {scene.view.width, scene.view.height} == {30, 26}
+    assert scene.view.derivation.plane is None and scene.view.orientation is None and scene.view.to_patient is None
+    (one,) = scene.instances
+    assert one.native_mask is not None and one.native_mask.sum() == 60 and one.native_spacing_mm is not None
+    assert scene.volumes == () and one.volume_mm3 is None
