@@ -66,7 +66,9 @@ class WindowChoice(_Part):
 
 
 class AreaRule(_Part):
-    """Components below either are not objects: `px` native pixels, `mm2` square millimetres (or `mm3` in 3D)."""
+    """Components below either are not objects: `px` native pixels, `mm2` square millimetres (or `mm3` in 3D). A slice
+    of a volume in which one of them was drawn isn't said to be without its concept.
+    """
 
     px: int = Field(default=1, ge=1)
     """Smallest component, in native pixels or voxels."""

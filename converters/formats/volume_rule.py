@@ -22,8 +22,11 @@ class PointRule(Params):
 
 class VolumeMaskRule(MaskRule):
     """A mask of a volume. `resample` lets one on another grid be brought to the volume's by world coordinates, through
-    the ITK file `transform` where that one is given (it maps points of the shared space to the mask's). `since` is the
-    key of the contrast that was taken at an earlier visit: the mask shows what changed.
+    the ITK file `transform` where that one is given (it maps points of the shared space to the mask's); nothing is said
+    to be absent from slices that its own grid doesn't wholly cover. `since` is the key of the contrast that was taken
+    at an earlier visit: the mask shows what changed.
+
+    Values of one name in `names` are one mask, as are all names of one finding.
     """
 
     resample: bool = False
