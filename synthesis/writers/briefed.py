@@ -97,7 +97,7 @@ def _finding(scene: Scene, context: Context, meant: Concept, polarity: str, fact
 def _says(meant: Concept, polarity: str, instances: Sequence[Instance], grids: list[str], known: bool) -> str:
     if polarity == "absent":
         return f"There is no {meant.name}."
-    several = len(instances) > 1 and meant.countable
+    several = meant.countable and sum(one.whole_object for one in instances) > 1
     name = counted(meant, len(instances)) if known else meant.plural if several else indefinite(meant)
     where = f", in the {listed(grids)} of the picture" if grids and len(grids) <= MOST_PLACES else ""
     verb = "are" if several else "is"

@@ -16,6 +16,7 @@ from medloom.synthesis.engines.request import Answer
 from medloom.synthesis.registry import load_task
 from medloom.synthesis.scene import Scene
 from medloom.synthesis.task import Context
+from medloom.synthesis.writers.briefed import told_of
 
 XRAY = Acquisition(modality="xray", body_part="chest", view="PA")
 EFFUSION = {"pleural_effusion": "present", "cardiomegaly": "absent", "pneumonia": "absent", "lung_nodule": "absent"}
@@ -498,3 +499,10 @@ def test_a_question_must_ask_for_the_same(template: str, question: str, missing:
     from medloom.synthesis.writers.questions import another_asked
 
     assert another_asked(template, question) == missing
+
+
+@pytest.mark.parametrize(("whole", "said"), [(True, "Two liver lesions are"), (False, "A liver lesion is")])
+def test_pieces_are_not_said_to_be_several(make_scene: Callable, disc: Callable, context: Context, whole, said) -> None:
+    shown = tuple(disc("liver_lesion", at, whole_object=whole) for at in ((40, 40), (120, 90)))
+    scene = make_scene(instances=shown, complete=frozenset({"liver_lesion"}))
+    assert told_of(scene, context)["findings"][0].says.startswith(said)
