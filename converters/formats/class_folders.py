@@ -44,8 +44,8 @@ class Params(base.Params):
 class ClassFolders(Converter):
     """Pictures whose folder names their class.
 
-    A class that the card maps to null is "unlabelled": its pictures are Samples without labels, of which nothing is
-    said to be absent either. The key is the picture's path.
+    A class that the card maps to null is "unlabelled": of its pictures nothing is said to be absent, whatever their
+    other levels say. The key is the picture's path.
     """
 
     version = "2"
@@ -62,17 +62,18 @@ class ClassFolders(Converter):
         drop = len(params.folder.strip("/").split("/")) if params.folder.strip("/") else 0
         splits = set(card.split.folders) if card.split else set()
         complete = complete_labels(card)
-        labels_of: dict[str, tuple[Label, ...] | BadInput] = {}
+        labels_of: dict[str, tuple[tuple[Label, ...], bool] | BadInput] = {}
         for path in files:
             if params.pattern.fullmatch(path) is None:
                 continue
             folder = path.rpartition("/")[0]
             if folder not in labels_of:
                 labels_of[folder] = _labels(folder, drop, splits, params, card)
-            labels = labels_of[folder]
+            said = labels_of[folder]
             try:
-                if isinstance(labels, BadInput):
-                    raise labels
+                if isinstance(said, BadInput):
+                    raise said
+                labels, judged = said
                 inside(root, path)
                 yield Sample(
                     key=path,
@@ -80,7 +81,7 @@ class ClassFolders(Converter):
                     split=split.of(path, path),
                     media=(Media(files=(path,)),),
                     labels=labels,
-                    complete_labels=complete if labels else (),
+                    complete_labels=complete if judged else (),
                 )
             except BadInput as bad:
                 yield refused(path, bad, path)
@@ -93,8 +94,10 @@ class ClassFolders(Converter):
         return frozenset(("labels", "absent_labels") if several else ("labels",))
 
 
-def _labels(folder: str, drop: int, splits: set[str], params: Params, card: SourceCard) -> tuple[Label, ...] | BadInput:
-    """The labels of all pictures of one folder; names that the card maps to null are left out."""
+def _labels(
+    folder: str, drop: int, splits: set[str], params: Params, card: SourceCard
+) -> tuple[tuple[Label, ...], bool] | BadInput:
+    """The labels of all pictures of one folder, and whether each of its levels is a class: null is unlabelled."""
     parts = [part for part in folder.split("/")[drop:] if part and part not in splits]
     try:
         names = [parts[level] for level in params.levels]
@@ -102,4 +105,5 @@ def _labels(folder: str, drop: int, splits: set[str], params: Params, card: Sour
         return BadInput("no_class_folder", f"the folder {folder or '.'!r} has no level {params.levels}")
     if params.join is not None and names:
         names = [params.join.join(names)]
-    return tuple(Label(name=name, pointer=f"{folder}/") for name in names if card.labels.get(name, "") is not None)
+    kept = [name for name in names if card.labels.get(name, "") is not None]
+    return tuple(Label(name=name, pointer=f"{folder}/") for name in kept), 0 < len(names) == len(kept)

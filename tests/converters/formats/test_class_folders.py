@@ -33,6 +33,15 @@ def test_a_class_of_null_is_unlabelled_and_claims_nothing(tree, make_card, read)
     assert samples[0].complete_labels == ("sick",)
 
 
+def test_one_level_of_null_leaves_the_picture_unlabelled(tree, make_card, read):
+    root = tree({"hand/ungraded/a.png": None, "hand/positive/b.png": None})
+    labels = {"hand": "hand", "positive": "fracture", "ungraded": None}
+    samples, _ = read(root, make_card("class_folders", {"levels": [0, 1]}, labels=labels, exhaustive={"labels": True}))
+    assert [([label.name for label in one.labels], one.complete_labels) for one in samples] == [
+        (["hand", "positive"], ("hand", "positive")), (["hand"], ()),
+    ]  # fmt: skip
+
+
 def test_several_levels_are_several_labels_or_one(tree, make_card, read):
     root = tree({"data/lung/adeno/x/1.png": None})
     params = {"folder": "data", "levels": [0, 1]}
