@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 from pydantic import Field, model_validator
 
 from medloom.converters.base import Converter, Feature
@@ -31,7 +32,8 @@ class Params(TableParams):
     case. `columns` hold one name each, `lists` several with `list_delimiter` between, and
     without the characters of `list_strip` around ("[]' " for lists as Python writes them); `qualified` puts the column
     before the name ("grade=2"). `nothing` are names which say that nothing else is there ("No Finding"; "" for a
-    blank cell): the card's other names are then absent.
+    blank cell): the card's other names are then absent, but for those that the row's `one_hot` cells state. Where
+    something is named beside "No Finding", both are uncertain; a `one_hot` cell stays as it is stated.
 
     `merge_rows` takes several rows of one picture together; what one row has present and another absent is
     uncertain. Otherwise the second row is refused.
@@ -156,44 +158,80 @@ def _sample(
     return Sample(**facts[0], labels=labels, complete_labels=complete, **shown(rows))
 
 
+class _Said(NamedTuple):
+    """What one row says: its labels, names of which it says nothing, and those that it denies by `nothing`.
+
+    `finds` says that something is there, `judged` that the row doesn't leave out what it names.
+    """
+
+    labels: list[Label]
+    unknown: set[str]
+    denied: list[Label]
+    finds: bool
+    judged: bool
+
+
 class _LabelReader:
     """Reads the label cells of the rows of one picture."""
 
     def __init__(self, card: SourceCard, params: Params, hot: tuple[str, ...]) -> None:
         self._card = card
         self._params = params
-        self._hot = tuple(column for column in hot if card.labels.get(column, "") is not None)
+        self._hot = tuple(one for one in hot if card.labels.get(one, "") is not None or one in params.nothing)
         self._values = {words.lower(): value for words, value in params.values.items()}
 
     def read(self, rows: list[PictureRow]) -> tuple[tuple[Label, ...], tuple[str, ...]]:
         """The labels, in order, and the names of which a missing label means absent."""
-        found: list[Label] = []
-        unknown: set[str] = set()
-        nothing = stated = unlabelled = False
-        for row in rows:
-            for name, polarity, column in self._one_hot(row):
-                if polarity is None:
-                    unknown.add(name)
-                    continue
-                stated = True
-                found.append(Label(name=name, polarity=polarity, pointer=f"{row.pointer},column={column}"))
-            for name, column in self._names(row):
-                nothing = nothing or name in self._params.nothing
-                concept = self._card.labels.get(name, "")
-                if concept is None or not name:
-                    unlabelled = unlabelled or name not in self._params.nothing
-                    continue
-                stated = True
-                found.append(Label(name=name, pointer=f"{row.pointer},column={column}"))
-        labels = joined_labels(found)
-        unknown -= {label.name for label in labels}
-        if nothing:
-            judged = known_names(self._card)
-            return labels, tuple(name for name in judged if name not in self._params.nothing and name not in unknown)
-        if not stated or unlabelled:
+        said = [self._said(row) for row in rows]
+        found = [label for one in said for label in one.labels]
+        denied = [label for one in said for label in one.denied]
+        if any(one.finds for one in said):
+            found = [_doubted(label) if label.name in self._params.nothing else label for label in found]
+        labels = joined_labels([*found, *(denied if len(rows) > 1 else ())])
+        if denied:
+            return labels, tuple(label.name for label in denied) if len(rows) == 1 else ()
+        if not found or not all(one.judged for one in said):
             return labels, ()
+        unknown = {name for one in said for name in one.unknown}.difference(label.name for label in labels)
         only_columns = not self._params.columns and not self._params.lists
         return labels, complete_labels(self._card, unknown, self._hot if only_columns else None)
+
+    def _said(self, row: PictureRow) -> _Said:
+        nothing = self._params.nothing
+        stated: list[Label] = []
+        named: list[Label] = []
+        unknown: set[str] = set()
+        empty: list[str] = []  # where the row says that nothing (else) is there
+        firm = other = False
+        judged = True
+        for name, polarity, column in self._one_hot(row):
+            pointer = f"{row.pointer},column={column}"
+            if polarity is None:
+                unknown.add(name)
+                continue
+            if polarity == "present" and name in nothing:
+                empty.append(pointer)
+                firm = True
+            if self._card.labels.get(name, "") is not None:
+                stated.append(Label(name=name, polarity=polarity, pointer=pointer))
+        silent = set() if firm else unknown
+        for name, column in self._names(row):
+            pointer = f"{row.pointer},column={column}"
+            if name in nothing:
+                empty.append(pointer)
+                firm = firm or bool(name)
+            if self._card.labels.get(name, "") is None or not name:
+                judged = judged and name in nothing
+                other = other or (bool(name) and name not in nothing)
+            else:
+                named.append(Label(name=name, pointer=pointer))
+        finds = any(one.polarity == "present" and one.name not in nothing for one in (*stated, *named))
+        if firm and finds:
+            return _Said([*stated, *map(_doubted, named)], unknown, [], finds, judged=False)
+        said = {one.name for one in (*stated, *named)}.union(nothing, silent)
+        denied = [name for name in known_names(self._card) if name not in said] if empty else []
+        absent = [Label(name=name, polarity="absent", pointer=empty[0]) for name in denied]
+        return _Said([*stated, *named], unknown, absent, finds or (other and not firm), judged)
 
     def _one_hot(self, row: PictureRow) -> Iterator[tuple[str, Polarity | None, str]]:
         for column in self._hot:
@@ -211,3 +249,7 @@ class _LabelReader:
 
     def _name(self, column: str, value: str) -> str:
         return f"{column}={value}" if self._params.qualified and value else value
+
+
+def _doubted(label: Label) -> Label:
+    return msgspec.structs.replace(label, polarity="uncertain") if label.polarity == "present" else label

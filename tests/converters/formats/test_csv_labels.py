@@ -121,6 +121,46 @@ def test_several_rows_of_a_picture_can_be_merged(tree, make_card, read):
     assert [(one.unit, one.reason) for one in refusals] == [("images/c.png", "conflicting_rows")]
 
 
+def test_rows_that_disagree_on_nothing_found_are_uncertain(tree, make_card, read):
+    table = (
+        "file,a\na.png,effusion\na.png,No Finding\nb.png,No Finding\nb.png,No Finding\nc.png,effusion|No Finding\n"
+        "d.png,effusion\nd.png,mass\ne.png,todo\ne.png,No Finding\n"
+    )
+    root = tree_of(tree, table, *(f"{name}.png" for name in "abcde"))
+    params = {"lists": ["a"], "nothing": ["No Finding"], "merge_rows": True}
+    for exhaustive in (False, True):
+        card = card_of(make_card, params, exhaustive={"labels": exhaustive})
+        samples, refusals = read(root, card)
+        assert not refusals
+        assert [facts(one) for one in samples] == [
+            {"effusion": "uncertain", "No Finding": "uncertain", "mass": "absent"},
+            {"No Finding": "present", "effusion": "absent", "mass": "absent"},
+            {"effusion": "uncertain", "No Finding": "uncertain"},
+            {"effusion": "present", "mass": "present"},
+            {"No Finding": "uncertain", "effusion": "absent", "mass": "absent"},
+        ]
+        assert [one.complete_labels for one in samples] == [
+            (), (), (), ("effusion", "mass", "No Finding") if exhaustive else (), (),
+        ]  # fmt: skip
+    assert samples[0].labels[2].pointer == "t.csv#row=1,column=a"
+
+
+def test_a_cell_for_nothing_found_denies_what_the_other_cells_leave_blank(tree, make_card, read):
+    table = "file,effusion,mass,No Finding\na.png,,0,1\nb.png,-1,,1\nc.png,1,,1\nd.png,1,,0\ne.png,,,\n"
+    root = tree_of(tree, table, *(f"{name}.png" for name in "abcde"))
+    params = {"one_hot": ["effusion", "mass", "No Finding"], "nothing": ["No Finding"]}
+    samples, _ = read(root, card_of(make_card, params))
+    assert [(facts(one), one.complete_labels) for one in samples] == [
+        ({"mass": "absent", "No Finding": "present"}, ("effusion",)),
+        ({"effusion": "uncertain", "No Finding": "present"}, ("mass",)),
+        ({"effusion": "present", "No Finding": "uncertain"}, ()),
+        ({"effusion": "present", "No Finding": "absent"}, ()),
+        ({}, ()),
+    ]
+    samples, _ = read(root, card_of(make_card, params, labels={**LABELS, "No Finding": None}))
+    assert (facts(samples[0]), samples[0].complete_labels) == ({"mass": "absent"}, ("effusion",))
+
+
 def test_pictures_are_found_by_suffix_and_by_search(tree, make_card, read):
     root = tree({
         "t.csv": "id,a\n1,mass\n2,mass\n3,mass\n", "x/001/1.jpg": None, "x/002/2.png": None, "x/003/2.jpg": None,
