@@ -34,13 +34,18 @@ def diagnoses(scene: Scene) -> list[Stated]:
 
 
 def present(scene: Scene, vocabulary: Vocabulary) -> dict[str, list[Fact]]:
-    """Concepts that the picture shows with all facts that say so, sorted; a label first, then instances in order."""
+    """Concepts that the picture shows with all facts that say so, sorted; a label first, then instances in order.
+
+    One whose label is uncertain is not shown, whatever marks it: some who looked see it, others don't.
+    """
     found: dict[str, list[Fact]] = {}
     for stated in scene.labels:
         if stated.polarity == "present" and not scene.labels_of_patient:
             found.setdefault(stated.concept, []).append(stated.fact)
+    unsure = _unsure(scene)
     for instance in scene.instances:
-        found.setdefault(instance.concept, []).append(instance.fact)
+        if instance.concept not in unsure:
+            found.setdefault(instance.concept, []).append(instance.fact)
     return {concept: found[concept] for concept in sorted(found) if vocabulary[concept].kind in SAID_OF_FINDINGS}
 
 
@@ -52,8 +57,9 @@ def judged(scene: Scene, vocabulary: Vocabulary, census: Census) -> Iterator[tup
     """
     shown = {concept: facts[0] for concept, facts in present(scene, vocabulary).items()}
     stated_here = () if scene.labels_of_patient else scene.labels
-    unsure = {stated.concept for stated in stated_here if stated.polarity == "uncertain"}
     denied = {stated.concept: stated.fact for stated in stated_here if stated.polarity == "absent"}
+    unsure = _unsure(scene)
+    near = {*shown, *unsure.intersection(scene.by_concept)}
     somewhere = sorted({*census.labels, *census.regions})
     for concept in sorted({*shown, *somewhere} - unsure):
         if vocabulary[concept].kind not in SAID_OF_FINDINGS or (concept in shown and concept in denied):
@@ -62,7 +68,7 @@ def judged(scene: Scene, vocabulary: Vocabulary, census: Census) -> Iterator[tup
             yield concept, "present", shown[concept]
             continue
         fact = denied.get(concept) or (None if concept in census.labels else absence(scene, concept))
-        related = any(vocabulary.related(concept, other) for other in shown)
+        related = any(vocabulary.related(concept, other) for other in near)
         if fact is not None and not related:
             yield concept, "absent", fact
 
@@ -97,3 +103,7 @@ def named_points(scene: Scene) -> list[Point]:
     """Landmarks by concept, sorted, of which the picture has one each: of two with one name none is "the" one."""
     times = Counter(point.concept for point in scene.points)
     return sorted((point for point in scene.points if times[point.concept] == 1), key=lambda point: point.concept)
+
+
+def _unsure(scene: Scene) -> set[str]:
+    return {one.concept for one in scene.labels if one.polarity == "uncertain" and not scene.labels_of_patient}

@@ -39,6 +39,7 @@ class Params(TableParams):
     name: str | None = None
     nothing: tuple[str, ...] = ()
     size: tuple[str, str] | None = None
+    reader: str | None = None
     tolerance: float = Field(default=1.0, ge=0)
 
     @model_validator(mode="after")
@@ -64,7 +65,8 @@ class CsvBoxes(Converter):
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
-        columns = (*params.box, *([params.label] if params.label else []), *(params.size or ()))
+        named = [column for column in (params.label, params.reader) if column is not None]
+        columns = (*params.box, *named, *(params.size or ()))
         try:
             table = PictureTable(root, card, params, columns)
         except BadInput as bad:
@@ -107,6 +109,7 @@ def _picture(
         yield refused(first.key, bad, first.path)
         return
     near = size or size_to_check(root, first.path)
+    alone = params.reader is None or len({row.values[params.reader] for row in rows}) == 1
     regions: list[Region] = []
     seen: set[Region] = set()
     lost: set[str] = set()
@@ -120,16 +123,17 @@ def _picture(
             if not name:
                 raise BadInput("bad_annotation", f"the box has no class: {params.label!r} is blank")
             box = _box(cells, near, params)
-            regions.append(once(Region(kind="box", pointer=row.pointer, name=name, box=box, instance=True), seen))
+            regions.append(once(Region(kind="box", pointer=row.pointer, name=name, box=box, instance=alone), seen))
         except BadInput as bad:
             if bad.reason != "duplicate_region":
                 lost.add(name)
             yield refused(row.pointer, bad, row.table, part=True)
+    incomplete = lost if alone else {*lost, *(region.name for region in regions if region.name is not None)}
     yield Sample(
         **facts[0],
         media=(Media(files=(first.path,), size=size),),
         regions=tuple(regions),
-        complete_regions=() if "" in lost else complete_regions(card, None, lost),
+        complete_regions=() if "" in lost else complete_regions(card, None, incomplete),
     )
 
 

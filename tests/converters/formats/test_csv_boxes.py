@@ -60,6 +60,19 @@ def test_a_bad_box_is_refused_alone(tree, make_card, read, cells, reason):
     assert ([region.name for region in samples[0].regions], samples[0].complete_regions) == (["mass"], ("mass",))
 
 
+def test_boxes_of_several_readers_are_not_counted(tree, make_card, read):
+    rows = ("a.png,cell,1,1,5,5,R1", "a.png,cell,1,1,6,6,R2", "b.png,cell,1,1,5,5,R1", "b.png,cell,7,7,9,9,R1",
+            "c.png,,,,,,R1", "c.png,mass,1,1,5,5,R2")  # fmt: skip
+    root = tree({"t.csv": "file,class,a,b,c,d,who\n" + "\n".join(rows)} | {f"{name}.png": None for name in "abc"})
+    samples, refusals = read(root, card_of(make_card, reader="who"))
+    assert not refusals
+    assert [([region.instance for region in one.regions], one.complete_regions) for one in samples] == [
+        ([False, False], ("mass",)), ([True, True], ("cell", "mass")), ([False], ("cell",)),
+    ]  # fmt: skip
+    _, refusals = read(root, card_of(make_card, reader="nobody"))
+    assert [one.reason for one in refusals] == ["missing_column"]
+
+
 def test_one_class_needs_no_column(tree, make_card, read):
     root = tree({"t.csv": table(("a.png", "", 1, 1, 5, 5)), "a.png": None})
     samples, _ = read(root, card_of(make_card, label=None, name="cell"))

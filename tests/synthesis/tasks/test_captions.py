@@ -30,6 +30,12 @@ def test_findings_are_said_before_organs_and_large_before_small(make_scene, disc
     assert record.concepts == ("heart", "lung_left", "lung_nodule")
 
 
+def test_what_is_marked_but_uncertain_is_not_said(make_scene, disc, context) -> None:
+    scene = make_scene({"lung_nodule": "uncertain"}, (disc("lung_nodule", (150, 40)), disc("heart", (40, 40), 30)))
+    (record,) = made("caption", scene, context)
+    assert record.concepts == ("heart",)
+
+
 def test_knowledge_is_a_definition_or_typical_features_and_says_whose(make_scene, context) -> None:
     taught = set()
     for number in range(20):
