@@ -19,12 +19,18 @@ _SEX: dict[str, Literal["female", "male", "other"]] = {
     "f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other",
 }  # fmt: skip
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
+_PLACEHOLDERS = frozenset((
+    "unknown", "other", "others", "none", "n/a", "na", "nan", "null", "unspecified", "not specified", "-", "?",
+))  # fmt: skip
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([ymwd]?)", re.IGNORECASE)
 _YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 
 
 class AcquisitionColumns(Params):
-    """Columns of a table that say how a picture was taken, and of whom."""
+    """Columns of a table that say how a picture was taken, and of whom.
+
+    Body parts in capitals are read as in small letters; "unknown", "other", "n/a" and the like name none.
+    """
 
     modality: str | None = None
     body_part: str | None = None
@@ -117,13 +123,18 @@ class RowFacts(Params):
         def cell(column: str | None) -> str | None:
             return row[column] or None if column is not None else None
 
+        def said(column: str | None) -> str | None:
+            words = cell(column)
+            return None if words is None or words.lower() in _PLACEHOLDERS else words
+
         columns = self.acquisition
+        part = said(columns.body_part)
         return Acquisition(
             modality=self._modality(cell(columns.modality)),
-            body_part=cell(columns.body_part),
-            view=cell(columns.view),
+            body_part=part.lower() if part is not None and part.isupper() else part,
+            view=said(columns.view),
             laterality=_SIDE.get((cell(columns.laterality) or "").lower()),  # type: ignore[arg-type]
-            sequence=cell(columns.sequence),
+            sequence=said(columns.sequence),
             sex=sex_of(cell(columns.sex)),
             age_years=age_in_years(cell(columns.age_years)),
             spacing_mm=self._spacing(row),

@@ -38,6 +38,17 @@ def test_acquisition_texts_and_study(make_card):
 
 
 @pytest.mark.parametrize(
+    ("words", "part"),
+    [("knee", "knee"), ("Left knee", "Left knee"), ("FACE", "face"), ("unknown", None), ("Other", None), ("N/A", None),
+     ("Not specified", None), ("none", None), ("", None)],
+)  # fmt: skip
+def test_a_placeholder_is_no_part_of_the_body(make_card, words, part):
+    facts = RowFacts.model_validate({"acquisition": {"body_part": "b", "view": "b", "sequence": "b"}})
+    how = facts.of({"b": words}, "p", make_card("csv_labels"), None)["acquisition"]
+    assert (how.body_part, how.view, how.sequence) == (part, part and words, part and words)
+
+
+@pytest.mark.parametrize(
     ("cells", "spacing"), [(("0.2",), (0.2, 0.2)), (("0.2", "0.1"), (0.2, 0.1)), (("0.2", ""), None)]
 )
 def test_spacing_goes_down_first(make_card, cells, spacing):
