@@ -26,6 +26,9 @@ class PatientRule(_Part):
     """Column of the label table that holds the patient's id."""
     match: str | None = None
     """Regular expression over the file's path under the root; its first group is the patient's id."""
+    blank: Literal["refused", "unknown"] = "refused"
+    """What a picture whose cell of `column` is blank is: refused, or, where blanks are no merged cells, of a patient
+    whom nobody knows."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -175,6 +178,8 @@ class SourceCard(_Part):
         if isinstance(self.patient, PatientRule):
             if self.patient.column is not None:
                 value = (row or {}).get(self.patient.column, "").strip()
+                if not value and self.patient.blank == "unknown":
+                    return None
             else:
                 found = self.patient.pattern.search(path)
                 value = found.group(1) if found else ""

@@ -53,9 +53,11 @@ class Joined(Converter):
     appended.
 
     Parts meet at the picture's file. The card's patient rule and split hold for the base alone. What an added part says
-    of a picture that the base lacks is refused as ``not_in_base``. The added parts are held in memory.
+    of a picture that the base lacks is refused as ``not_in_base``, unless the base refused the picture itself. The
+    added parts are held in memory.
     """
 
+    version = "2"
     Params = Params
     version = "2"
 
@@ -79,6 +81,9 @@ class Joined(Converter):
             added.append(found)
         for item in load_converter(params.base.converter).samples(root, _card_of(params.base, card)):
             if isinstance(item, Refusal) or not item.media:
+                if isinstance(item, Refusal) and not item.part and item.file is not None:
+                    for found in added:  # the picture is refused once
+                        found.pop(item.file, None)
                 yield item
                 continue
             file = item.media[0].files[0]

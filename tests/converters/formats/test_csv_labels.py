@@ -109,6 +109,15 @@ def test_rows_that_can_not_be_used(tree, make_card, read):
     ]  # fmt: skip
 
 
+def test_a_blank_patient_is_unknown_on_the_cards_word(tree, make_card, read):
+    root = tree_of(tree, "file,a,p\na.png,mass,7\nb.png,mass,\n", "a.png", "b.png")
+    card = card_of(make_card, {"columns": ["a"]}, patient={"column": "p", "blank": "unknown"})
+    samples, refusals = read(root, card)
+    assert ([(one.key, one.patient) for one in samples], refusals) == (
+        [("images/a.png", "7"), ("images/b.png", None)], [],
+    )  # fmt: skip
+
+
 def test_several_rows_of_a_picture_can_be_merged(tree, make_card, read):
     table = "file,mass,effusion,p\na.png,1,1,x\nb.png,0,0,x\na.png,0,1,x\nc.png,0,0,x\nc.png,0,0,y\n"
     root = tree_of(tree, table, "a.png", "b.png", "c.png")

@@ -144,6 +144,19 @@ def report_of(images, scanner):
     return hd.sr.ComprehensiveSR(images, content, *uids, 1, "us")
 
 
+def test_a_picture_that_the_base_refuses_is_refused_once(tree, make_card, read):
+    root = tree({"a.png": None, "b.png": None, "t.csv": "f,x,p\na.png,1,\n", "u.csv": "f,x\na.png,1\nb.png,1\n"})
+    parts = [
+        {"converter": "csv_labels", "params": {"tables": [table], "picture": "{f}", "one_hot": ["x"]}}
+        for table in ("t.csv", "u.csv")
+    ]
+    fields = {"labels": {"x": "x"}, "patient": {"column": "p"}}
+    samples, refusals = read(root, make_card("joined", {"base": parts[0], "add": parts[1:]}, **fields))
+    assert (samples, [(one.unit, one.reason) for one in refusals]) == (
+        [], [("a.png", "no_patient"), ("csv_labels:b.png", "not_in_base")],
+    )  # fmt: skip
+
+
 def test_gives_what_its_parts_give(card):
     assert load_converter("joined").gives(card) == {"labels", "boxes", "masks"}
 
