@@ -1,7 +1,9 @@
 import cv2
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 from medloom.converters.formats.picture_size import picture_size
 from medloom.schemas.errors import BadInput
@@ -30,6 +32,17 @@ def test_as_shown_not_as_stored(data_dir):
     with Image.open(turned) as image:
         assert picture_size(turned) == (image.height, image.width)
     assert len(upright) == 2
+
+
+def test_a_dicom_states_columns_and_rows(tmp_path):
+    dataset = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    dataset.Rows, dataset.Columns = 31, 47
+    dataset.save_as(tmp_path / "a.dcm")
+    assert picture_size(tmp_path / "a.dcm") == (47, 31)
+    del dataset.Rows
+    dataset.save_as(tmp_path / "b.dcm")
+    with pytest.raises(BadInput, match="corrupt"):
+        picture_size(tmp_path / "b.dcm")
 
 
 def test_files_that_are_none(tmp_path):
