@@ -27,8 +27,7 @@ class PatientRule(_Part):
     match: str | None = None
     """Regular expression over the file's path under the root; its first group is the patient's id."""
     blank: Literal["refused", "unknown"] = "refused"
-    """What a picture whose cell of `column` is blank is: refused, or, where blanks are no merged cells, of a patient
-    whom nobody knows."""
+    """What a blank cell of `column` says: that the picture can't be used, or that its patient is unknown."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
