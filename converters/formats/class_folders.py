@@ -59,7 +59,7 @@ class ClassFolders(Converter):
         except BadInput as bad:
             yield refused(bad.file or params.folder or ".", bad)
             return
-        drop = len(params.folder.strip("/").split("/")) if params.folder.strip("/") else 0
+        drop = sum(part not in ("", ".") for part in params.folder.split("/"))
         splits = set(card.split.folders) if card.split else set()
         complete = complete_labels(card)
         labels_of: dict[str, tuple[tuple[Label, ...], bool] | BadInput] = {}

@@ -23,7 +23,7 @@ def files_under(
     Raises BadInput ``missing_folder`` where `root/folder` is no folder, ``unsafe_path`` where it climbs out.
     """
     start = os.path.realpath(root)
-    folder = folder.strip("/")
+    folder = "/".join(part for part in folder.split("/") if part not in ("", "."))
     if folder and (".." in folder.split("/") or not _under(start, os.path.realpath(f"{start}/{folder}"))):
         raise BadInput("unsafe_path", f"{folder!r} lies outside the source", folder)
     top = f"{start}/{folder}" if folder else start

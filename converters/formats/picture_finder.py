@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from medloom.converters.formats.files_under import files_under
@@ -15,8 +16,9 @@ class PictureFinder:
     """`template` over the row's columns gives the path below the root (``images/{filename}``).
 
     `suffixes` are tried in turn where the table leaves them out. With `search`, a folder, only the file's name counts:
-    it is looked for in all folders below. Raises BadInput ``missing_folder`` where `search` is no folder. With
-    `folders`, the path may be that of a folder.
+    it is looked for in all folders below, and of several the one is taken whose folders agree furthest with the
+    path's, from the name upwards. Raises BadInput ``missing_folder`` where `search` is no folder. With `folders`, the
+    path may be that of a folder.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class PictureFinder:
     def find(self, row: Mapping[str, str]) -> str:
         """The path of a picture that is there.
 
-        Raises BadInput: ``no_picture`` (a blank cell), ``ambiguous_file`` (several have the name), and as `inside`.
+        Raises BadInput: ``no_picture`` (a blank cell), ``ambiguous_file`` (several agree as far), and as `inside`.
         """
         blank = [name for name in fields_of(self._template) if not row[name]]
         if blank:
@@ -61,6 +63,9 @@ class PictureFinder:
         if self._by_name is not None:
             found = self._by_name.get(PurePosixPath(path).name, [])
             if len(found) > 1:
+                furthest = max(_shared(path, one) for one in found)
+                found = [one for one in found if _shared(path, one) == furthest]
+            if len(found) > 1:
                 raise BadInput("ambiguous_file", f"{len(found)} files are called {PurePosixPath(path).name!r}", path)
             if not found:
                 raise BadInput("missing_file", f"no file is called {PurePosixPath(path).name!r}", path)
@@ -71,3 +76,9 @@ class PictureFinder:
             if bad.reason != "not_a_file" or not self._folders:
                 raise
         return path
+
+
+def _shared(one: str, other: str) -> int:
+    """How many names two paths have in common, from the last upwards."""
+    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

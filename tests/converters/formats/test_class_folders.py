@@ -53,6 +53,13 @@ def test_several_levels_are_several_labels_or_one(tree, make_card, read):
     assert [label.name for label in samples[0].labels] == ["x"]
 
 
+def test_a_dot_is_the_root(tree, make_card, read):
+    root = tree({"data/lung/1.png": None})
+    for folder in (".", "./data"):
+        samples, _ = read(root, make_card("class_folders", {"folder": folder, "levels": [-1]}))
+        assert [(one.key, one.labels[0].name) for one in samples] == [("data/lung/1.png", "lung")]
+
+
 def test_pictures_without_classes_need_no_folder(tree, make_card, read):
     root = tree({"a.png": None})
     samples, refusals = read(root, make_card("class_folders", {"levels": []}))

@@ -186,6 +186,15 @@ def test_pictures_are_found_by_suffix_and_by_search(tree, make_card, read):
     assert [(one.unit, one.reason) for one in refusals] == [("nowhere", "missing_folder")]
 
 
+def test_of_several_files_of_one_name_the_path_says_which(tree, make_card, read):
+    root = tree({"t.csv": "id,a\np1/1,mass\np2/1,mass\np9/1,mass\n", "x/p1/1.png": None, "x/p2/1.png": None})
+    params = {"picture": "images/{id}.png", "columns": ["a"]}
+    for search in ("", ".", "./x/"):
+        samples, refusals = read(root, card_of(make_card, {**params, "search": search}))
+        assert [one.key for one in samples] == ["x/p1/1.png", "x/p2/1.png"]
+        assert [(one.unit, one.reason) for one in refusals] == [("t.csv#row=2", "ambiguous_file")]
+
+
 def test_split_by_column_and_by_table(tree, make_card, read):
     root = tree({"t.csv": "file,a,s\na.png,mass,tr\nb.png,mass,odd\n", "u.csv": "file,a,s\nc.png,mass,te\n"} | {
         f"images/{name}.png": None for name in "abc"
