@@ -16,7 +16,7 @@ from medloom.converters.refused import refused
 from medloom.converters.registry import load_converter
 from medloom.schemas.card import Exhaustive, SourceCard
 from medloom.schemas.errors import BadInput, MedloomError
-from medloom.schemas.sample import Refusal, Sample, first_file
+from medloom.schemas.sample import Refusal, Region, Sample, first_file
 
 LISTS = ("regions", "landmarks", "landmark_maps", "texts", "questions", "measured", "events")
 """What is said of a picture beside its labels."""
@@ -25,12 +25,17 @@ LISTS = ("regions", "landmarks", "landmark_maps", "texts", "questions", "measure
 class Part(base.Params):
     """One annotation. `names` are those of the card's labels that it can state (all, if not given), so that one part
     doesn't claim to be complete for what another one marks; `exhaustive` holds for this part in the card's stead.
+
+    `same` are this part's own names for names of the card's labels ({Infiltrate: Infiltration}): its labels and regions
+    are read as those, and the own names don't stand in `labels`. Two names there for one concept may mean different
+    things, so that the concept is absent, or all marked, only where both are, also if no part can state both.
     """
 
     converter: str
     params: dict[str, Any] = Field(default_factory=dict)
     names: tuple[str, ...] | None = None
     exhaustive: Exhaustive | None = None
+    same: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _suits_its_converter(self) -> Part:
@@ -67,7 +72,7 @@ class Joined(Converter):
         for part in params.add:
             found: dict[str, Sample] = {}
             mine = _card_of(part, card).model_copy(update={"patient": "unknown", "split": None})
-            for item in load_converter(part.converter).samples(root, mine):
+            for item in _read(part, root, mine):
                 if isinstance(item, Refusal):
                     yield msgspec.structs.replace(item, part=True)  # the base's Sample goes on without it
                 elif not item.media:
@@ -79,7 +84,7 @@ class Joined(Converter):
                 else:
                     found[item.media[0].files[0]] = item
             added.append(found)
-        for item in load_converter(params.base.converter).samples(root, _card_of(params.base, card)):
+        for item in _read(params.base, root, _card_of(params.base, card)):
             if isinstance(item, Refusal) or not item.media:
                 if isinstance(item, Refusal) and not item.part and item.file is not None:
                     for found in added:  # the picture is refused once
@@ -106,10 +111,40 @@ class Joined(Converter):
         return frozenset().union(*(load_converter(part.converter).gives(_card_of(part, card)) for part in parts))
 
 
+def _read(part: Part, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
+    """What the part's converter reads, under the card's names."""
+    own: dict[str, set[str]] = {}
+    for name in card.labels:
+        own.setdefault(part.same.get(name, name), set()).add(name)
+
+    def named(entry: Any) -> Any:
+        return msgspec.structs.replace(entry, name=part.same.get(entry.name, entry.name))
+
+    def of_region(region: Region) -> Region:
+        names = tuple(named(name) for name in region.names)
+        return msgspec.structs.replace(region, name=part.same.get(region.name or "", region.name), names=names)
+
+    def whole(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name, needed in own.items() if needed.issubset(names))
+
+    for item in load_converter(part.converter).samples(root, card):
+        if isinstance(item, Refusal) or not part.same:
+            yield item
+            continue
+        yield msgspec.structs.replace(
+            item,
+            labels=tuple(map(named, item.labels)),
+            regions=tuple(map(of_region, item.regions)),
+            complete_labels=whole(item.complete_labels),
+            complete_regions=whole(item.complete_regions),
+        )
+
+
 def _card_of(part: Part, card: SourceCard) -> SourceCard:
     labels = card.labels
     if part.names is not None:
         labels = {name: concept for name, concept in card.labels.items() if name in part.names or concept is None}
+    labels = {**labels, **{own: card.labels[name] for own, name in part.same.items() if name in card.labels}}
     return card.model_copy(
         update={
             "converter": part.converter,

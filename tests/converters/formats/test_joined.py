@@ -7,6 +7,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from medloom.converters.registry import load_converter
+from medloom.synthesis.facts import Naming, stated_labels
 
 TABLE = "file,finding,patient,licence\na.png,sick,p1,CC BY 4.0\nb.png,well,p2,mine\nc.png,sick,p3,CC BY 4.0\n"
 BOXES = {
@@ -155,6 +156,36 @@ def test_a_picture_that_the_base_refuses_is_refused_once(tree, make_card, read):
     assert (samples, [(one.unit, one.reason) for one in refusals]) == (
         [], [("a.png", "no_patient"), ("csv_labels:b.png", "not_in_base")],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [["opac"], None])
+def test_a_part_may_have_its_own_word_for_a_name(tree, make_card, read, names):
+    boxes = "f,x,a,b,c,d\na.png,opac,1,1,5,5\nb.png,,,,,\n"
+    root = tree({"t.csv": "f,x\na.png,Opacity\nb.png,None\n", "b.csv": boxes} | {
+        f"{name}.png": None for name in "ab"
+    })  # fmt: skip
+    table = {"picture": "{f}", "tables": ["t.csv"], "columns": ["x"], "nothing": ["None"]}
+    drawn = {"picture": "{f}", "tables": ["b.csv"], "box": list("abcd"), "label": "x"}
+    part = {"converter": "csv_boxes", "params": drawn, "same": {"opac": "Opacity"}, "exhaustive": {"regions": True}}
+    params = {"base": {"converter": "csv_labels", "params": table}, "add": [{**part, "names": names}]}
+    card = make_card("joined", params, labels={"Opacity": "lung_opacity", "None": None})
+    samples, _ = read(root, card)
+    assert [([region.name for region in one.regions], one.complete_regions) for one in samples] == [
+        (["Opacity"], ("Opacity",)), ([], ("Opacity",)),
+    ]  # fmt: skip
+    naming = Naming(card, "a")
+    assert [naming.all_of(one.complete_regions) for one in samples] == [{"lung_opacity"}] * 2
+    assert [stated_labels(one, naming)[0][0].polarity for one in samples] == ["present", "absent"]
+
+
+def test_what_a_part_loses_under_its_own_word_is_not_complete(tree, make_card, read):
+    root = tree({"a.png": None, "t.csv": "f,x\na.png,Opacity\n", "b.csv": "f,x,a,b,c,d\na.png,opac,1,1,x,5\n"})
+    table = {"picture": "{f}", "tables": ["t.csv"], "columns": ["x"]}
+    drawn = {"picture": "{f}", "tables": ["b.csv"], "box": list("abcd"), "label": "x"}
+    part = {"converter": "csv_boxes", "params": drawn, "same": {"opac": "Opacity"}, "exhaustive": {"regions": True}}
+    params = {"base": {"converter": "csv_labels", "params": table}, "add": [part]}
+    samples, refusals = read(root, make_card("joined", params, labels={"Opacity": "lung_opacity"}))
+    assert ([one.complete_regions for one in samples], [one.reason for one in refusals]) == ([()], ["bad_annotation"])
 
 
 def test_gives_what_its_parts_give(card):
