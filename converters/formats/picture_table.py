@@ -20,6 +20,9 @@ from medloom.schemas.card import PatientRule, SourceCard
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import Refusal
 
+_TOLD = 8
+"""Values of a column that an error names."""
+
 
 class TableParams(base.Params):
     """`tables` are read in turn. `picture`, over the columns, is the path below the root: ``{folder}/{filename}``.
@@ -86,18 +89,28 @@ class PictureTable:
                 yield refused(file, bad, file)
         if self._params.facts.visit is not None:
             self._find_first_days(tables)
+        left_out, wanted = 0, False
+        seen: dict[str, set[str]] = {column: set() for column in self._params.only}
         for table in tables:
             for number, row in table.rows():
                 pointer = f"{table.file}#row={number}"
                 if isinstance(row, BadInput):
                     yield refused(pointer, row, table.file)
-                elif self._is_wanted(row):
+                elif not self._is_wanted(row):
+                    left_out += 1
+                    for column, values in seen.items() if not wanted else ():
+                        values.add(row[column])
+                else:
+                    wanted = True
                     try:
                         path = self._finder.find(row)
                         key = fill(self._params.key, row) if self._params.key else path
                         yield PictureRow(key=key, path=path, values=row, pointer=pointer, table=table.file)
                     except BadInput as bad:
                         yield refused(pointer, bad, table.file)
+        if left_out and not wanted:
+            held = "; ".join(_held(column, values, self._params.only[column]) for column, values in seen.items())
+            yield refused(tables[0].file, BadInput("none_wanted", f"`only` leaves out all {left_out} rows: {held}"))
 
     def facts(self, row: PictureRow) -> dict[str, Any]:
         """Fields of the row's Sample but media, labels and regions. Raises BadInput as the card's rules do."""
@@ -127,3 +140,9 @@ class PictureTable:
                     continue  # refused when its turn comes
                 if day is not None:
                     self._first_day[patient] = min(day, self._first_day.get(patient, day))
+
+
+def _held(column: str, values: set[str], wanted: tuple[str, ...]) -> str:
+    first = sorted(values)[:_TOLD]
+    more = f" and {len(values) - _TOLD} more" if len(values) > _TOLD else ""
+    return f"{column!r} holds {first}{more}, wanted are {list(wanted)}"

@@ -223,6 +223,14 @@ def test_rows_of_another_kind_are_left_out_on_the_cards_word(tree, make_card, re
     assert ([one.key for one in samples], refusals) == (["images/a.png"], [])
 
 
+def test_a_card_that_leaves_out_every_row_is_told_what_the_column_holds(tree, make_card, read):
+    root = tree_of(tree, "file,a,m\na.png,mass,X-ray\nb.png,mass,CT\n", "a.png", "b.png")
+    samples, refusals = read(root, card_of(make_card, {"columns": ["a"], "only": {"m": ["Xray"]}}))
+    assert (samples, [(one.unit, one.reason, one.detail) for one in refusals]) == ([], [
+        ("t.csv", "none_wanted", "`only` leaves out all 2 rows: 'm' holds ['CT', 'X-ray'], wanted are ['Xray']"),
+    ])  # fmt: skip
+
+
 def test_tables_that_can_not_be_used(tree, make_card, read):
     root = tree({"t.csv": "file,a\na.png,mass\n", "images/a.png": None})
     params = {"tables": ["t.csv", "gone.csv"], "columns": ["a"]}
