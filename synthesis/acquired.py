@@ -56,9 +56,10 @@ BODY_PARTS = {
     "LSPINE": "lumbar spine", "SSPINE": "sacral spine", "HEADNECK": "head and neck", "WHOLEBODY": "whole body",
     "THORAX": "chest", "EXTREMITY": "limb",
     **{word.upper(): word for word in (
-        "abdomen", "ankle", "bladder", "brain", "breast", "chest", "clavicle", "elbow", "eye", "femur", "finger",
-        "foot", "forearm", "hand", "head", "heart", "hip", "jaw", "kidney", "knee", "leg", "liver", "neck", "pancreas",
-        "pelvis", "prostate", "scapula", "shoulder", "skull", "spine", "sternum", "thigh", "toe", "uterus", "wrist",
+        "abdomen", "ankle", "back", "bladder", "brain", "breast", "chest", "clavicle", "ear", "elbow", "eye", "face",
+        "femur", "finger", "foot", "forearm", "hand", "head", "heart", "hip", "jaw", "kidney", "knee", "leg", "lip",
+        "liver", "neck", "nose", "pancreas", "pelvis", "prostate", "scalp", "scapula", "shoulder", "skull", "spine",
+        "sternum", "thigh", "toe", "uterus", "wrist",
     )},
 }  # fmt: skip
 """DICOM's Body Part Examined (PS3.16 Annex L), without blanks, and what we call it."""

@@ -29,7 +29,7 @@ _YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 class AcquisitionColumns(Params):
     """Columns of a table that say how a picture was taken, and of whom.
 
-    Body parts in capitals are read as in small letters; "unknown", "other", "n/a" and the like name none.
+    Where the cell of a body part, view or sequence is "unknown", "other", "n/a" or the like, it says nothing.
     """
 
     modality: str | None = None
@@ -128,10 +128,9 @@ class RowFacts(Params):
             return None if words is None or words.lower() in _PLACEHOLDERS else words
 
         columns = self.acquisition
-        part = said(columns.body_part)
         return Acquisition(
             modality=self._modality(cell(columns.modality)),
-            body_part=part.lower() if part is not None and part.isupper() else part,
+            body_part=said(columns.body_part),
             view=said(columns.view),
             laterality=_SIDE.get((cell(columns.laterality) or "").lower()),  # type: ignore[arg-type]
             sequence=said(columns.sequence),

@@ -23,6 +23,7 @@ from medloom.synthesis.acquired import acquired, body_words, picture_words
         (Acquisition(modality="ct", body_part="CSPINE"), None, "a CT picture of the cervical spine"),
         (Acquisition(modality="microscopy", body_part="blood"), None, "a microscopy picture of blood"),
         (Acquisition(modality="ultrasound", body_part="Thx_sel2"), None, "an ultrasound picture"),
+        (Acquisition(modality="dermoscopy", body_part="FACE"), None, "a dermoscopic picture of the face"),
         (Acquisition(body_part="WHOLE BODY"), None, "a picture of the whole body"),
     ],
 )  # fmt: skip

@@ -39,7 +39,7 @@ def test_acquisition_texts_and_study(make_card):
 
 @pytest.mark.parametrize(
     ("words", "part"),
-    [("knee", "knee"), ("Left knee", "Left knee"), ("FACE", "face"), ("unknown", None), ("Other", None), ("N/A", None),
+    [("knee", "knee"), ("Left knee", "Left knee"), ("FACE", "FACE"), ("unknown", None), ("Other", None), ("N/A", None),
      ("Not specified", None), ("none", None), ("", None)],
 )  # fmt: skip
 def test_a_placeholder_is_no_part_of_the_body(make_card, words, part):
