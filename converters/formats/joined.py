@@ -64,7 +64,6 @@ class Joined(Converter):
 
     version = "2"
     Params = Params
-    version = "2"
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
