@@ -31,6 +31,7 @@ class PublishedSplit:
         self._lines: dict[str, set[str]] = {}
         self._by_name: dict[str, str | None] = {}
         self._met: set[str] = set()
+        self._some_in_none = False
         if self._rule is None:
             return
         for file, split in self._rule.files.items():
@@ -91,6 +92,7 @@ class PublishedSplit:
                 if line is not None and not (self._root / line).exists():
                     self._met.add(line)
                     return self._listed[line]
+            self._some_in_none = True
         return None
 
     def lost(self, annotations: Collection[str]) -> Iterator[BadInput]:
@@ -115,7 +117,8 @@ class PublishedSplit:
     def unmatched(self) -> Iterator[Refusal]:
         """Once all Samples were looked up: a Refusal for each file of keys with lines that none of them met.
 
-        It is a part where others were met; where none was, the published split would be lost.
+        It is a part where others were met, or where every Sample has a split: then those of that file aren't there.
+        Where none was met and Samples have none, the published split would be lost.
         """
         if self._rule is None or self._rule.column is not None or self._rule.folders:
             return
@@ -123,7 +126,11 @@ class PublishedSplit:
             missed = lines - self._met
             if missed:
                 what = f"{len(missed)} of {len(lines)} lines are no picture's key, path or name: {min(missed)!r:.80}"
-                yield refused(file, BadInput("unmatched_split", what, file), part=len(missed) < len(lines))
+                yield refused(
+                    file,
+                    BadInput("unmatched_split", what, file),
+                    part=len(missed) < len(lines) or not self._some_in_none,
+                )
 
 
 def _lines(root: Path, file: str) -> list[str]:

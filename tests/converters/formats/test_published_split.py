@@ -30,3 +30,11 @@ def test_a_file_of_which_no_line_matches_loses_the_split(tree, make_card, read, 
     assert [one.split for one in samples] == ["train", None, None]
     assert [(one.unit, one.reason, one.part) for one in refusals] == [("fold", "unmatched_split", False)]
     assert "1 of 1 lines" in refusals[0].detail
+
+
+def test_a_file_of_pictures_that_are_not_there_is_told_and_no_more(tree, make_card, read):
+    lists = {"train.txt": "a\nb\nc\n", "test.txt": "y.png\nz.png\n"}
+    root, card = yolo(tree, make_card, lists, {"train.txt": "train", "test.txt": "test"})
+    samples, refusals = read(root, card)
+    assert {one.split for one in samples} == {"train"}
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [("test.txt", "unmatched_split", True)]
