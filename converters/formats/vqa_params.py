@@ -67,6 +67,10 @@ class RowTables(base.Params):
         """The names below which rows of other tables are found."""
         return tuple(self.lookups)
 
+    def may_lack(self) -> tuple[str, ...]:
+        """Pointers that no row of JSON needs to have."""
+        return ()
+
     def each(self) -> str | None:
         """Where in a row a list stands into whose entries pointers may lead."""
         return None
@@ -83,6 +87,7 @@ class RowTables(base.Params):
         others = self.other_tables()
         idle = [one for one in self.pointers(card) if one.partition(".")[0] not in others]
         columns = columns_of(idle)
+        idle = [one for one in idle if one not in self.may_lack()]
         first: tuple[str, dict[str, Any]] | None = None
         files = list(files_of(root, self.tables))
         for bad in split.lost([file for file in files if isinstance(file, str)]):
@@ -134,6 +139,10 @@ class Params(RowTables):
 
     def pointers(self, card: SourceCard) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*super().pointers(card), *self.questions.pointers)))
+
+    def may_lack(self) -> tuple[str, ...]:
+        """Options behind the second: a set may have no question with more."""
+        return () if self.questions.options is None else self.questions.options.at[2:]
 
     def each(self) -> str | None:
         return self.questions.each

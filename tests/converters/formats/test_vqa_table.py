@@ -656,3 +656,12 @@ def test_a_torn_row_of_a_look_up_is_told(table) -> None:
         ("files.csv#row=1", "bad_row", True), ("q.json#row=1", "no_picture", False),
     ]  # fmt: skip
     assert [one.key for one in samples] == ["a.png"]
+
+
+def test_a_set_may_have_fewer_options_than_its_card_points_to(table):
+    row = {"i": "a.png", "question": "Which?", "answer": "x", "A": "x", "B": "y"}
+    samples, refusals = table(
+        {"q.json": json.dumps([row]), "a.png": None},
+        tables=["q.json"], pictures=["{i}"], questions={"options": {"at": ["A", "B", "C", "D"]}},
+    )  # fmt: skip
+    assert refusals == [] and samples[0].questions[0].options == ("x", "y")
