@@ -15,7 +15,7 @@ from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.complete_names import complete_regions
 from medloom.converters.formats.files_under import files_under
-from medloom.converters.formats.msd_index import Case, MsdIndex
+from medloom.converters.formats.msd_index import LISTS, Case, MsdIndex
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.pixels.nifti_file import frames_of
@@ -40,12 +40,12 @@ class Msd(Converter):
     A 4D file must have as many volumes as there are channels.
 
     All forms of `labels` are read: value by name, name by value, and several values by name (region-based training).
-    Cases of imagesTr are split train, or as the card says; those of imagesTs are split test, and have no masks unless
-    labelsTs does. A training case without its label map is refused. Where nnU-Net's ``ignore`` is among the names, no
-    name is complete.
+    Cases of imagesTr are split train, or as the card says; those of imagesVa and imagesTs are split validation and
+    test, and have no masks unless labelsVa and labelsTs do. A training case without its label map is refused, and
+    images of no case are told. Where nnU-Net's ``ignore`` is among the names, no name is complete.
     """
 
-    version = "2"
+    version = "3"
     Params = Params
 
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
@@ -62,7 +62,7 @@ class Msd(Converter):
         used: set[str] = set()
         keys: set[str] = set()
         for case in cases:
-            used.update([case.label] if case.label else [])
+            used.update(case.files, [case.label] if case.label else [])
             try:
                 if case.key in keys:
                     raise BadInput("duplicate_key", f"case {case.key!r} stands twice", index.file)
@@ -73,6 +73,9 @@ class Msd(Converter):
         for label in labels:
             if label not in used:
                 yield refused(label, BadInput("missing_picture", "this label map belongs to no case", label))
+        for image in index.images(root, folder):
+            if image not in used:
+                yield refused(image, BadInput("missing_case", "this image belongs to no case", image), part=True)
         yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:
@@ -80,9 +83,9 @@ class Msd(Converter):
 
 
 def _label_files(root: Path, folder: str) -> Iterator[str]:
-    for name in ("labelsTr", "labelsTs"):
+    for _, end, _ in LISTS:
         try:
-            found = files_under(root, f"{folder}{name}")
+            found = files_under(root, f"{folder}labels{end}")
         except BadInput:
             continue
         yield from (file for file in found if PurePosixPath(file).suffix not in (".json", ".txt", ".csv"))

@@ -15,6 +15,13 @@ from medloom.converters.paths import inside
 from medloom.schemas.errors import BadInput
 from medloom.schemas.sample import MaskName, Split
 
+LISTS: tuple[tuple[str, str, Split], ...] = (
+    ("training", "Tr", "train"),
+    ("validation", "Va", "validation"),
+    ("test", "Ts", "test"),
+)
+"""A list of cases, the end of the names of its folders of images and labels, and its split; AMOS has all three."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -49,7 +56,7 @@ class MsdIndex:
         order = sorted(channels, key=lambda number: (len(str(number)), str(number)))
         self.channels = tuple(str(channels[number]) for number in order)
         self._ending = str(content.get("file_ending") or ".nii.gz")
-        for name in ("training", "test"):
+        for name, _, _ in LISTS:
             if not isinstance(content.get(name) or [], list):
                 raise BadInput("not_msd", f"{name!r} is no list: {content[name]!r:.80}", file)
 
@@ -59,15 +66,23 @@ class MsdIndex:
         Raises BadInput ``missing_folder`` where there is nothing to list either.
         """
         if self._content.get("training"):
-            for entry in self._content["training"]:
-                yield self._listed(entry, root, folder, "train")
-            for entry in self._content.get("test") or ():
-                yield self._listed(entry, root, folder, "test")
+            for name, end, split in LISTS:
+                for entry in self._content.get(name) or ():
+                    yield self._listed(entry, root, folder, end, split)
             return
         yield from self._in_folders(root, folder)
 
-    def _listed(self, entry: Any, root: Path, folder: str, split: Split) -> Case:
-        """A case of the index. nnU-Net v1 names ``case.nii.gz`` where the files are ``case_0000.nii.gz`` and on."""
+    def images(self, root: Path, folder: str) -> Iterator[str]:
+        """The files in the folders of images."""
+        for _, end, _ in LISTS:
+            try:
+                yield from files_under(root, f"{folder}images{end}", (self._ending,))
+            except BadInput:
+                continue
+
+    def _listed(self, entry: Any, root: Path, folder: str, end: str, split: Split) -> Case:
+        """A case of the index. nnU-Net v1 names ``case.nii.gz`` where the files are ``case_0000.nii.gz`` and on. A case
+        that is a path alone has the label map of its name, if there is one."""
         image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (entry, None)
         path = _joined(folder, str(image))
         key = PurePosixPath(path).name.removesuffix(self._ending)
@@ -75,17 +90,15 @@ class MsdIndex:
             f"{path.removesuffix(self._ending)}_{number:04d}{self._ending}" for number in range(len(self.channels))
         )
         several = path.endswith(self._ending) and _is_there(root, numbered[0]) and not _is_there(root, path)
+        named = f"{folder}labels{end}/{key}{self._ending}" if label is None else _joined(folder, str(label))
         return Case(
-            key, numbered if several else (path,), None if label is None else _joined(folder, str(label)), split
+            key, numbered if several else (path,), named if label is not None or _is_there(root, named) else None, split
         )
 
     def _in_folders(self, root: Path, folder: str) -> Iterator[Case]:
         numbered = re.compile(r"(.+)_(\d{4})" + re.escape(self._ending))
-        splits: tuple[tuple[str, str, Split], ...] = (
-            ("imagesTr", "labelsTr", "train"),
-            ("imagesTs", "labelsTs", "test"),
-        )
-        for images, labels, split in splits:
+        for _, end, split in LISTS:
+            images, labels = f"images{end}", f"labels{end}"
             found: dict[str, dict[int, str]] = {}
             try:
                 files = files_under(root, f"{folder}{images}", (self._ending,))

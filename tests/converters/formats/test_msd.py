@@ -34,6 +34,21 @@ def test_decathlon(tree, card, read):
     assert [(one.unit, one.reason) for one in refusals] == [("Task09/labelsTr/orphan.nii.gz", "missing_picture")]
 
 
+def test_cases_of_validation_and_images_of_no_case(tree, card, read):
+    """As AMOS lists its cases; the label map of a case that is a path alone is that of its name."""
+    lists = decathlon(validation=[{"image": "./imagesVa/v.nii.gz", "label": "./labelsVa/v.nii.gz"}])
+    names = ("imagesTr/a", "labelsTr/a", "imagesVa/v", "labelsVa/v", "imagesTs/t", "labelsTs/t", "imagesVa/w")
+    root = tree({"Task09/dataset.json": lists, **{f"Task09/{name}.nii.gz": None for name in names}})
+    samples, refusals = read(root, card)
+    assert [(one.key, one.split, one.regions[0].file) for one in samples] == [
+        ("a", "train", "Task09/labelsTr/a.nii.gz"), ("v", "validation", "Task09/labelsVa/v.nii.gz"),
+        ("t", "test", "Task09/labelsTs/t.nii.gz"),
+    ]  # fmt: skip
+    assert [(one.unit, one.reason, one.part) for one in refusals] == [
+        ("Task09/imagesVa/w.nii.gz", "missing_case", True)
+    ]
+
+
 def test_channels_of_a_4d_file(tree, card, read):
     index = decathlon(modality={"0": "FLAIR", "1": "T1w", "10": "late", "2": "T2w"}, test=[])
     files = {"Task09/imagesTr/a.nii.gz": None, "Task09/labelsTr/a.nii.gz": None}
