@@ -14,7 +14,7 @@ from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.complete_names import complete_regions, known_names
 from medloom.converters.formats.files_under import files_under
-from medloom.converters.formats.name_template import fields_of, fill, matching_files
+from medloom.converters.formats.name_template import fields_of, fill, matching_files, reverse
 from medloom.converters.formats.nifti_pairs import SUFFIXES
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
@@ -54,7 +54,8 @@ class Params(base.Params):
 class NiftiClasses(Converter):
     """One Region for each file; an all-zero file says that the class is not there.
 
-    A mask file that can't be used is a Refusal of its own (``key#file``), and its class is not complete.
+    A mask file that can't be used is a Refusal of its own (``key#file``), and its class is not complete. A folder of
+    masks without a volume is told.
     """
 
     version = "2"
@@ -63,17 +64,19 @@ class NiftiClasses(Converter):
     def samples(self, root: Path, card: SourceCard) -> Iterator[Sample | Refusal]:
         params = Params.model_validate(card.params)
         try:
-            files = files_under(root, params.folder, SUFFIXES)
+            files = list(files_under(root, params.folder, SUFFIXES))
             split = PublishedSplit(root, card)
         except BadInput as bad:
             yield refused(bad.file or params.folder or ".", bad)
             return
         keys: set[str] = set()
+        used: set[str] = set()
         for path in files:
             found = params.pattern.fullmatch(path)
             if found is None:
                 continue
             values = {name: value or "" for name, value in found.groupdict().items()}
+            used.update((path, fill(params.classes.rpartition("/")[0], values)))
             key = fill(params.key, values) if params.key else path
             try:
                 inside(root, path)
@@ -107,6 +110,12 @@ class NiftiClasses(Converter):
                     card, known_names(card) if params.missing == "none" else marked, lost
                 ),
             )
+        of_class = reverse(params.classes)
+        for file in files:
+            folder = file.rpartition("/")[0]
+            if not used & {file, folder} and of_class.fullmatch(file):
+                used.add(folder)
+                yield refused(folder, BadInput("missing_picture", "these masks belong to no volume", file), part=True)
         yield from split.unmatched()
 
     def gives(self, card: SourceCard) -> frozenset[Feature]:

@@ -2,6 +2,7 @@ def test_classes_are_the_names_of_files(tree, make_card, read):
     root = tree({
         "s1/ct.nii.gz": None, "s1/segmentations/liver.nii.gz": None, "s1/segmentations/aorta.nii.gz": b"",
         "s1/segmentations/preview.png": None, "s2/ct.nii.gz": None,
+        "s3/segmentations/aorta.nii.gz": None, "s3/segmentations/liver.nii.gz": None,
     })  # fmt: skip
     labels = {"liver": "liver", "aorta": "aorta", "spleen": "spleen"}
     card = make_card(
@@ -14,6 +15,7 @@ def test_classes_are_the_names_of_files(tree, make_card, read):
     assert samples[0].complete_regions == ("liver",)
     assert [(one.unit, one.reason, one.part) for one in refusals] == [
         ("s1#s1/segmentations/aorta.nii.gz", "empty_file", True), ("s2", "missing_folder", False),
+        ("s3/segmentations", "missing_picture", True),
     ]  # fmt: skip
 
 
