@@ -166,6 +166,9 @@ class _Reader:
     def samples(self, folder: str, session: str | None, found: _Found) -> Iterator[Sample | Refusal]:
         """One Sample, or one for each image; and what could not be used."""
         if not found.images:
+            for mask in (*found.masks, *found.points):
+                bad = BadInput("missing_picture", "no image of its subject and session is there", mask.path)
+                yield refused(mask.path, bad, part=True)
             return
         key = folder if session is None else f"{folder}/ses-{session}"
         drawn: dict[str, list[tuple[BidsName, Region]]] = {}

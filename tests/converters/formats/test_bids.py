@@ -145,6 +145,15 @@ def test_runs_and_acquisitions_are_told_apart(tmp_path: Path) -> None:
     assert [media.key for media in one.media] == ["acq-b_T1w"]
 
 
+def test_masks_of_a_session_without_images_are_told(tmp_path: Path) -> None:
+    mask = "derivatives/x/sub-1/ses-b/anat/sub-1_ses-b_desc-brain_mask.nii.gz"
+    images = "sub-1/ses-a/anat/sub-1_ses-a_T1w.nii.gz", "sub-1/ses-b/anat/sub-1_ses-b_UNIT1.nii.gz"
+    root = touched(tmp_path, *images, mask)
+    samples, refusals = listed(root)
+    assert [one.key for one in samples] == ["sub-1/ses-a"]
+    assert [(each.file, each.reason, each.part) for each in refusals] == [(mask, "missing_picture", True)]
+
+
 def test_people_and_visits(tmp_path: Path) -> None:
     files = (f"sub-1/ses-{session}/anat/sub-1_ses-{session}_T1w.nii.gz" for session in "ab")
     root = touched(tmp_path, *files)
