@@ -14,8 +14,7 @@ import msgspec
 from medloom.converters import base
 from medloom.converters.base import Converter, Feature
 from medloom.converters.formats.complete_names import complete_regions
-from medloom.converters.formats.files_under import files_under
-from medloom.converters.formats.msd_index import LISTS, Case, MsdIndex
+from medloom.converters.formats.msd_index import Case, MsdIndex, files_of
 from medloom.converters.formats.published_split import PublishedSplit
 from medloom.converters.paths import inside
 from medloom.converters.pixels.nifti_file import frames_of
@@ -83,12 +82,8 @@ class Msd(Converter):
 
 
 def _label_files(root: Path, folder: str) -> Iterator[str]:
-    for _, end, _ in LISTS:
-        try:
-            found = files_under(root, f"{folder}labels{end}")
-        except BadInput:
-            continue
-        yield from (file for file in found if PurePosixPath(file).suffix not in (".json", ".txt", ".csv"))
+    found = files_of(root, f"{folder}labels")
+    return (file for file in found if PurePosixPath(file).suffix not in (".json", ".txt", ".csv"))
 
 
 def _require_channels(path: Path, file: str, index: MsdIndex) -> None:

@@ -74,11 +74,7 @@ class MsdIndex:
 
     def images(self, root: Path, folder: str) -> Iterator[str]:
         """The files in the folders of images."""
-        for _, end, _ in LISTS:
-            try:
-                yield from files_under(root, f"{folder}images{end}", (self._ending,))
-            except BadInput:
-                continue
+        return files_of(root, f"{folder}images", (self._ending,))
 
     def _listed(self, entry: Any, root: Path, folder: str, end: str, split: Split) -> Case:
         """A case of the index. nnU-Net v1 names ``case.nii.gz`` where the files are ``case_0000.nii.gz`` and on. A case
@@ -119,6 +115,15 @@ class MsdIndex:
                 label = f"{folder}{labels}/{key}{self._ending}"
                 there = split == "train" or (root / label).is_file()
                 yield Case(key, paths, label if there else None, split)
+
+
+def files_of(root: Path, start: str, suffixes: tuple[str, ...] = ()) -> Iterator[str]:
+    """The files of the folders whose names begin so (``imagesTr`` and on), where they are there."""
+    for _, end, _ in LISTS:
+        try:
+            yield from files_under(root, f"{start}{end}", suffixes)
+        except BadInput:
+            continue
 
 
 def _is_there(root: Path, file: str) -> bool:
